@@ -1,0 +1,115 @@
+"""Everything that can be refused or go wrong.
+
+ChorusError
+  InvalidRequest        the client can fix it            400
+    UnknownStrategy     no such strategy                 400 in the body, 404 in the path
+    UnknownModel        the upstream does not serve it   404
+  UpstreamError         the model's server
+    UpstreamRefused     it answered 4xx                  same meaning; a refused server-side key is our 502
+    UpstreamBusy        429 / 503 after retries          429 + Retry-After
+    UpstreamUnreachable no answer, or a broken one       502
+    UpstreamTimeout     silent for too long              504
+  NoAnswer              the run ended, nobody usable     504 at the deadline, else 502
+  Overloaded            our queue is full or away        503 + Retry-After
+  StrategyFault         ours (ReplayDiverged, ...)       500
+"""
+
+
+class ChorusError(Exception):
+    """Base of all expected errors. `message` is safe to show to a client."""
+
+    code: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequest(ChorusError):
+    """The client sent something it can correct; `param` names the field."""
+
+    code = "invalid_value"
+
+
+class UnknownStrategy(InvalidRequest):
+    """No strategy is registered under this name."""
+
+    code = "strategy_not_found"
+
+
+class UnknownModel(InvalidRequest):
+    """The upstream does not list this model."""
+
+    code = "model_not_found"
+
+
+class UpstreamError(ChorusError):
+    """The model's server did not give a trace."""
+
+    code = "upstream_error"
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream answered 4xx; `status` is its own."""
+
+    code = "upstream_refused"
+
+    def __init__(self, message: str, *, status: int, **context: str | float | None) -> None:
+        super().__init__(message, **context)  # type: ignore[arg-type]
+        self.status = status
+
+
+class UpstreamBusy(UpstreamError):
+    """The upstream kept answering 429 or 503."""
+
+    code = "rate_limit_exceeded"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """The upstream could not be reached, broke off, or sent something unreadable."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream was silent for longer than allowed."""
+
+    code = "upstream_timeout"
+
+
+class NoAnswer(ChorusError):
+    """The run ended without the traces it needed."""
+
+    code = "no_usable_trace"
+
+
+class DeadlinePassed(NoAnswer):
+    """The run ended at its deadline without the traces it needed."""
+
+    code = "deadline_passed"
+
+
+class Overloaded(ChorusError):
+    """The service cannot take or finish this now."""
+
+    code = "server_is_overloaded"
+
+
+class StrategyFault(ChorusError):
+    """A strategy broke its contract: a defect of ours or of a plug-in."""
+
+    code = "strategy_fault"
+
+
+class ReplayDiverged(StrategyFault):
+    """A strategy replayed over the same history asked for another plan."""

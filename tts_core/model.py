@@ -1,0 +1,187 @@
+"""The words of Chorus, in the order a request meets them:
+Request -> Plan -> Trace -> Round -> ... -> Vote. Everything is frozen."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """One upstream call, fully specified.
+
+    `parameters` goes to the upstream as it is (temperature, tools, top_k, ...).
+    `top_logprobs` is k of the token confidence, 0 to ask for none; `window_tokens` the group size.
+    """
+
+    model: str
+    messages: tuple[Json, ...]
+    parameters: Json = field(default_factory=dict)
+    seed: int | None = None
+    top_logprobs: int = 20
+    window_tokens: int = 2048
+    answer_format: str = "auto"
+    keep_logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may not exceed; seconds count from its submission."""
+
+    deadline_s: float | None = None
+    max_total_tokens: int | None = None
+    min_traces: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The validated question. `options` are the strategy's own, `choices` is OpenAI's `n`."""
+
+    sampling: Sampling
+    strategy: str
+    options: Json = field(default_factory=dict)
+    limits: Limits = Limits()
+    choices: int = 1
+    require_logprobs: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The samplings of one round: any order, all at once, never empty."""
+
+    samplings: tuple[Sampling, ...]
+
+
+class Finish(StrEnum):
+    """Why a trace ended: OpenAI's reasons, then our own."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    FUNCTION_CALL = "function_call"
+    CONTENT_FILTER = "content_filter"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """The four trace confidences of DeepConf (sections 2-3), in nats; higher is more certain."""
+
+    mean: float
+    tail: float
+    bottom10: float
+    lowest_group: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a trace concluded: `text` as it was spelt, `key` typed and exact (equal keys, same answer)."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the upstream reported them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a trace failed: the name of an error class of `errors`, and what the client may read."""
+
+    error: str
+    message: str
+    status: int | None = None
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One sampled chain of thought, without its text.
+
+    `tokens` counts what arrived (logprob entries, else text pieces); `usage` is the upstream's own
+    account over all attempts, and `unreported` the tokens of attempts it gave no account of.
+    """
+
+    index: int
+    finish: Finish
+    answer: Answer | None = None
+    confidence: Confidence | None = None
+    tokens: int = 0
+    usage: Usage = Usage()
+    unreported: int = 0
+    attempts: int = 1
+    fault: Fault | None = None
+    first_token_s: float | None = None
+    elapsed_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the trace came to an end of its own and may be voted on."""
+        return self.finish not in (Finish.FAILED, Finish.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A plan's traces in sampling order; `last` means that no further round may be asked for."""
+
+    traces: tuple[Trace, ...]
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerClass:
+    """Traces that mean the same answer: `traces` by index, `weight` in the vote's unit."""
+
+    answer: str
+    spellings: tuple[str, ...]
+    traces: tuple[int, ...]
+    weight: float
+    share: float
+
+    @property
+    def votes(self) -> int:
+        """How many traces voted for it."""
+        return len(self.traces)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What the traces decided. `classes` come best first; `winners` holds the representative trace
+    of each class in the same order, or the single most confident trace when nobody had an answer."""
+
+    winners: tuple[int, ...]
+    classes: tuple[AnswerClass, ...] = ()
+    voters: tuple[int, ...] = ()
+    weighted_answer: str | None = None
+    majority_answer: str | None = None
+    confidence: float | None = None
+    agreement: float | None = None
+    consensus: float | None = None
+    threshold: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+Strategy = Generator[Plan, Round, Vote]

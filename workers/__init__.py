@@ -1,0 +1,1 @@
+"""The shell: runs the domain on Celery, Redis and an OpenAI-compatible upstream."""

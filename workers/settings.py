@@ -1,0 +1,181 @@
+"""The environment, read once into one frozen object. Every setting is declared here and nowhere else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from environs import Env, EnvError
+
+SECRET = "***"
+UNIX_PATH_BYTES = 100
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names it."""
+
+
+def setting(name: str, default: Any, doc: str, *, secret: bool = False, example: str = "") -> Any:
+    """A field read from the environment variable `name`; its type says how."""
+    return field(
+        default=default,
+        metadata={"env": name, "doc": doc, "secret": secret, "example": example},
+    )
+
+
+class Upstream(NamedTuple):
+    """The one server that Chorus may call; `drops_prefix` is cut off model names."""
+
+    name: str
+    base_url: str
+    api_key: str
+    drops_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. Times end in `_s`, sizes in `_bytes`."""
+
+    host: str = setting("HOST", "127.0.0.1", "Address the API listens on (0.0.0.0 in containers).")
+    port: int = setting("PORT", 8001, "Port of the API.")
+    api_title: str = setting("API_TITLE", "Chorus", "Title in /docs.")
+    api_version: str = setting("API_VERSION", "1.0.0", "Version in /health and /docs.")
+
+    upstream_base_url: str = setting(
+        "UPSTREAM_BASE_URL",
+        "",
+        "Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, ...). Wins over the keys below.",
+        example="http://localhost:8000/v1",
+    )
+    upstream_api_key: str = setting("UPSTREAM_API_KEY", "", "Its key.", secret=True)
+    openrouter_api_key: str = setting(
+        "OPENROUTER_API_KEY", "", "Use OpenRouter with this key.", secret=True
+    )
+    openai_api_key: str = setting(
+        "OPENAI_API_KEY", "", "Use OpenAI with this key (no OpenRouter key set).", secret=True
+    )
+    check_models: bool = setting(
+        "CHECK_MODELS", True, "Refuse models that the upstream's list does not name."
+    )
+    upstream_timeout_s: float = setting(
+        "UPSTREAM_TIMEOUT_S", 120.0, "Longest silence of the upstream before a call has failed."
+    )
+    upstream_retries: int = setting(
+        "UPSTREAM_RETRIES", 3, "Further attempts of a trace after 429, 5xx, time-outs and cut lines."
+    )
+
+    default_model: str = setting("DEFAULT_MODEL", "openai/gpt-4o-mini", "Always listed by /v1/models.")
+    default_strategy: str = setting("DEFAULT_STRATEGY", "deepconf", "Strategy when none is named.")
+    default_max_tokens: int = setting("DEFAULT_MAX_TOKENS", 512, "max_tokens when none is given.")
+    deepconf_budget: int = setting("DEEPCONF_BUDGET", 8, "tts_budget when none is given.")
+    deepconf_filter_method: str = setting(
+        "DEEPCONF_FILTER_METHOD", "top5", "tts_filter_method when none is given."
+    )
+    deepconf_temperature: float = setting(
+        "DEEPCONF_TEMPERATURE", 0.7, "temperature when none is given."
+    )
+
+    max_budget: int = setting("MAX_BUDGET", 512, "Largest tts_budget.")
+    max_body_bytes: int = setting("MAX_BODY_BYTES", 20_000_000, "Largest request body.")
+    request_timeout_s: float = setting(
+        "REQUEST_TIMEOUT_S", 600.0, "Longest life of a request; ends as a deadline does."
+    )
+
+    redis_url: str = setting(
+        "REDIS_URL", "", "Broker and store; empty: the embedded server.", example="redis://localhost:6379/0"
+    )
+    data_dir: str = setting("CHORUS_DATA_DIR", ".chorus", "Data of the embedded servers.")
+    job_ttl_s: int = setting("JOB_TTL_S", 86_400, "How long a run and its traces are kept.")
+    workers: int = setting("WORKERS", 2, "Sampling processes that `chorus up` starts.")
+    worker_concurrency: int = setting("WORKER_CONCURRENCY", 400, "Traces in flight per process.")
+    web_workers: int = setting("WEB_WORKERS", 1, "Web processes.")
+    web_threads: int = setting("WEB_THREADS", 512, "Requests held at once per web process.")
+
+    demo_model: str = setting(
+        "CHORUS_DEMO_MODEL", "", "A GGUF file for the demo model.", example="/models/other.gguf"
+    )
+    demo_port: int = setting("DEMO_PORT", 8009, "Loopback port of the demo model.")
+    demo_threads: int = setting("DEMO_THREADS", 1, "CPU threads of the demo model.")
+
+    api_keys: str = setting(
+        "CHORUS_API_KEYS", "", "Keys that clients may use, comma-separated.", secret=True
+    )
+    allow_anonymous: bool = setting(
+        "CHORUS_ALLOW_ANONYMOUS", False, "Listen beyond loopback although no keys are set."
+    )
+    cors_origins: str = setting("CORS_ORIGINS", "*", "Origins that browsers may call from, comma-separated.")
+
+    log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = setting("LOG_FORMAT", "text", "text or json.")
+    flower: bool = setting("FLOWER", True, "Start the Flower dashboard with `chorus up`.")
+    flower_port: int = setting("FLOWER_PORT", 5555, "Port of the Flower dashboard.")
+    flower_basic_auth: str = setting(
+        "FLOWER_BASIC_AUTH", "", "user:password of the Flower dashboard.", secret=True
+    )
+
+    @property
+    def upstream(self) -> Upstream:
+        """The server to sample from: the operator's own, OpenRouter, OpenAI, else the demo model."""
+        if self.upstream_base_url:
+            return Upstream("custom", self.upstream_base_url.rstrip("/"), self.upstream_api_key)
+        if self.openrouter_api_key:
+            return Upstream("openrouter", "https://openrouter.ai/api/v1", self.openrouter_api_key)
+        if self.openai_api_key:
+            return Upstream("openai", "https://api.openai.com/v1", self.openai_api_key, "openai/")
+        return Upstream("demo", f"http://127.0.0.1:{self.demo_port}/v1", "")
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether the service has to bring its own Redis."""
+        return not self.redis_url
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded server listens; short enough for a unix socket's 108 bytes."""
+        home = Path(self.data_dir).resolve()
+        if len(str(home).encode()) + len("/redis.sock") <= UNIX_PATH_BYTES:
+            return home / "redis.sock"
+        return Path("/tmp") / f"chorus-{crc32(str(home).encode()):08x}.sock"  # noqa: S108
+
+    @property
+    def store_url(self) -> str:
+        """The Redis URL in redis-py's spelling."""
+        if self.embedded_redis:
+            return f"unix://{self.redis_socket}"
+        return self.redis_url.replace("redis+socket://", "unix://", 1)
+
+    @property
+    def broker_url(self) -> str:
+        """The Redis URL in Celery's spelling."""
+        return self.store_url.replace("unix://", "redis+socket://", 1)
+
+    @property
+    def client_keys(self) -> tuple[str, ...]:
+        """The keys clients may use."""
+        return split(self.api_keys)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Comma-separated words."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def read_settings(dotenv: str = ".env") -> Settings:
+    """Settings from the environment, over the file `dotenv`. Raises SettingsError naming the variable."""
+    env = Env()
+    env.read_env(dotenv, recurse=False)
+    readers: Mapping[type, Callable[..., Any]] = {
+        str: env.str,
+        int: env.int,
+        float: env.float,
+        bool: env.bool,
+    }
+    try:
+        values = {
+            item.name: readers[item.type](item.metadata["env"], item.default)  # type: ignore[index]
+            for item in fields(Settings)
+        }
+    except EnvError as error:
+        raise SettingsError(str(error)) from error
+    return Settings(**values)
