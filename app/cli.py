@@ -1,0 +1,155 @@
+"""The command `chorus`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import update_wrapper
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from workers.settings import Settings, SettingsError, read_settings
+
+USAGE_ERROR = 2
+
+
+class Chorus(click.Group):
+    """A group whose wrong settings end in one line and exit code 2, not in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            click.secho(f"chorus: {error}", fg="red", err=True)
+            ctx.exit(USAGE_ERROR)
+
+
+def with_settings(command: Any) -> Any:
+    """Hand the command the settings, read from the environment and `.env`, as its first argument."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        return command(read_settings(), *args, **options)
+
+    return update_wrapper(run, command)
+
+
+def example(*lines: str) -> str:
+    """An epilog that click does not wrap."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def become(command: Sequence[str]) -> None:
+    """Replace this process, so that whoever started `chorus` signals the program itself."""
+    sys.stdout.flush()
+    os.execvp(command[0], list(command))  # noqa: S606 - no shell is wanted
+
+
+@click.group(
+    cls=Chorus,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=example("chorus up", "chorus doctor", "chorus config"),
+)
+@click.version_option(version("chorus-tts"), prog_name="chorus")
+def main() -> None:
+    """Chorus: ask a model many times, let the traces vote.
+
+    Settings come from the environment and from a file .env in this folder; see `chorus config`.
+    """
+
+
+@main.command(
+    epilog=example(
+        "chorus up",
+        "OPENROUTER_API_KEY=... chorus up",
+        "UPSTREAM_BASE_URL=http://localhost:8000/v1 PORT=9001 chorus up",
+        "chorus up --dry-run",
+    )
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be started, start nothing.")
+@with_settings
+def up(settings: Settings, dry_run: bool) -> None:
+    """Run everything here: Redis, workers, the API, Flower; Ctrl-C stops all of it."""
+    from app.up import launch  # noqa: PLC0415
+
+    if dry_run:
+        click.echo(launch.plan(settings))
+    else:
+        sys.exit(launch.run(settings))
+
+
+@main.command(epilog=example("chorus serve", "HOST=0.0.0.0 CHORUS_API_KEYS=k1,k2 chorus serve"))
+@with_settings
+def serve(settings: Settings) -> None:
+    """Run the API (gunicorn). Redis and workers must run elsewhere."""
+    from app.up import commands  # noqa: PLC0415
+
+    commands.check_exposure(settings)
+    become(commands.web(settings))
+
+
+@main.command(epilog=example("chorus worker", "chorus worker --control", "chorus worker --name w2"))
+@click.option("--control", "queue", flag_value="control", help="Run strategies and votes.")
+@click.option("--sample", "queue", flag_value="sample", default="sample", help="Sample (default).")
+@click.option("--name", default="", help="Name of the node; needed for a second one on a host.")
+@with_settings
+def worker(settings: Settings, queue: str, name: str) -> None:
+    """Run one Celery worker. Add as many with --sample as there are cores; one --control is enough."""
+    from app.up import commands  # noqa: PLC0415
+
+    become(commands.worker(settings, queue, name or queue))
+
+
+@main.command(epilog=example("chorus redis", "CHORUS_DATA_DIR=/var/lib/chorus chorus redis"))
+@with_settings
+def redis(settings: Settings) -> None:
+    """Run the embedded Redis on a unix socket in CHORUS_DATA_DIR."""
+    from app.up import redis as embedded  # noqa: PLC0415
+
+    embedded.prepare(settings)
+    become(embedded.command(settings))
+
+
+@main.command(
+    epilog=example("chorus demo", "CHORUS_DEMO_MODEL=/models/other.gguf DEMO_THREADS=4 chorus demo")
+)
+@click.option("--address", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--if-needed", is_flag=True, help="End at once when another upstream is configured.")
+@with_settings
+def demo(settings: Settings, address: str, if_needed: bool) -> None:
+    """Run the demo model: a toy that needs no key (llama.cpp's server)."""
+    from app.up import demo as model  # noqa: PLC0415
+
+    if if_needed and settings.upstream.name != "demo":
+        click.echo(f"no demo model needed: the upstream is {settings.upstream.name}")
+        return
+    model.serve(settings, address)
+
+
+@main.command(epilog=example("chorus flower", "FLOWER_BASIC_AUTH=me:secret chorus flower"))
+@click.option("--address", default="", help="Where to listen; loopback unless a password is set.")
+@with_settings
+def flower(settings: Settings, address: str) -> None:
+    """Run the Flower dashboard over the workers."""
+    from app.up import commands  # noqa: PLC0415
+
+    command = commands.flower(settings, address)
+    if not settings.flower_basic_auth:
+        os.environ.pop("FLOWER_BASIC_AUTH", None)
+    become(command)
+
+
+@main.command(epilog=example("chorus config", "chorus config --env-example > .env"))
+@click.option("--env-example", is_flag=True, help="Print a commented .env file instead.")
+@with_settings
+def config(settings: Settings, env_example: bool) -> None:
+    """Show every setting: variable, value (secrets masked), default, meaning."""
+    from app import configuration  # noqa: PLC0415
+
+    text = configuration.env_example() if env_example else configuration.table(settings)
+    click.echo(text, nl=not env_example)
+
+
+if __name__ == "__main__":
+    main()

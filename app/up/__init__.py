@@ -1,0 +1,1 @@
+"""`chorus up`: everything Chorus needs on one machine, started, watched and stopped together."""

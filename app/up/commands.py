@@ -1,0 +1,81 @@
+"""The command lines of the programs Chorus is made of. Secrets never stand in them: `ps` shows them."""
+
+import sys
+from ipaddress import ip_address
+
+from workers.settings import Settings, SettingsError
+
+CELERY = (sys.executable, "-m", "celery", "-A", "workers.celery")
+CONTROL_CONCURRENCY = 64
+WEB_GRACE_S = 20
+KEEP_ALIVE_S = 75
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
+
+
+def web(settings: Settings) -> tuple[str, ...]:
+    """gunicorn with as many threads as requests may wait at once; waiting costs a thread each."""
+    threads = settings.web_threads
+    return (
+        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
+        *("--bind", address(settings.host, settings.port)),
+        *("--worker-class", "gthread", "--workers", str(settings.web_workers)),
+        *("--threads", str(threads), "--worker-connections", str(2 * threads)),
+        *("--graceful-timeout", str(WEB_GRACE_S), "--keep-alive", str(KEEP_ALIVE_S)),
+        *("--log-level", settings.log_level.lower(), "--logger-class", "app.logs.GunicornLogs"),
+        *(("--access-logfile", "-") if settings.log_level.upper() == "DEBUG" else ()),
+        "--no-control-socket",
+    )
+
+
+def worker(settings: Settings, queue: str, name: str) -> tuple[str, ...]:
+    """A Celery worker of the queue `control` or `sample`."""
+    tasks = CONTROL_CONCURRENCY if queue == "control" else settings.worker_concurrency
+    return (
+        *CELERY,
+        *("worker", "-P", "gevent", "-Q", queue, "-c", str(tasks)),
+        *("--prefetch-multiplier", "1", "--without-gossip", "--without-mingle"),
+        *("-n", f"{name}@%h", "-l", settings.log_level.upper()),
+        *(("-E",) if settings.flower else ()),
+    )
+
+
+def flower(settings: Settings, listen: str = "") -> tuple[str, ...]:
+    """Flower, on loopback unless it asks for a password. It reads that from FLOWER_BASIC_AUTH itself.
+
+    Raises SettingsError when `listen` is not loopback and nothing protects the dashboard.
+    """
+    host = listen or (settings.host if settings.flower_basic_auth else "127.0.0.1")
+    open_to_all = not settings.flower_basic_auth and not settings.allow_anonymous
+    if open_to_all and not is_loopback(host):
+        raise SettingsError(
+            f"Flower will not listen on {host} without a password: set FLOWER_BASIC_AUTH=user:password"
+        )
+    return (*CELERY, "flower", f"--port={settings.flower_port}", f"--address={host}")
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises SettingsError when the API would listen beyond loopback without asking for a key."""
+    if is_loopback(settings.host) or settings.client_keys or settings.allow_anonymous:
+        return
+    raise SettingsError(
+        f"HOST={settings.host} is reachable by others, and no keys are set: set CHORUS_API_KEYS, "
+        "or CHORUS_ALLOW_ANONYMOUS=1 to let anybody in, or HOST=127.0.0.1"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; names other than localhost count as reachable."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def address(host: str, port: int) -> str:
+    """host:port, with brackets around IPv6."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def local_url(host: str, port: int) -> str:
+    """The URL under which this machine reaches a server bound to `host`."""
+    return f"http://{address(ANY_ADDRESS.get(host, host), port)}"

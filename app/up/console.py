@@ -1,0 +1,31 @@
+"""What `chorus up` prints: every line with the coloured name of who says it."""
+
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import click
+
+COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow")
+SELF = "chorus"
+
+
+@dataclass(slots=True)
+class Console:
+    """Lines of several speakers; `bare` leaves out the names, for machine-readable logs."""
+
+    width: int = 8
+    bare: bool = False
+    _colours: dict[str, str] = field(default_factory=dict)
+    _palette: cycle = field(default_factory=lambda: cycle(COLOURS))
+
+    def say(self, speaker: str, line: str) -> None:
+        """One line of `speaker`'s."""
+        if self.bare:
+            click.echo(line)
+            return
+        colour = self._colours.setdefault(speaker, next(self._palette))
+        click.echo(click.style(f"{speaker:<{self.width}} | ", fg=colour) + line)
+
+    def step(self, line: str) -> None:
+        """One line of the supervisor's own."""
+        self.say(SELF, line if self.bare else click.style(line, bold=True))

@@ -1,0 +1,59 @@
+"""The supervisor's shadow: when the supervisor is killed outright, it stops what was left running.
+
+It reads "+PGID" and "-PGID" lines on standard input; the kernel closes that pipe when the supervisor
+dies, whatever killed it, on Linux and macOS alike. Standard library only: it runs as a bare script.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+
+GRACE_S = 5.0
+LOOK_AGAIN_S = 0.05
+
+
+def living_groups(lines: Iterable[str]) -> list[int]:
+    """The process groups that were added and not taken away, oldest first; returns at end of file."""
+    groups: dict[int, None] = {}
+    for line in lines:
+        sign, group = line[0], int(line[1:])
+        if sign == "+":
+            groups[group] = None
+        else:
+            groups.pop(group, None)
+    return list(groups)
+
+
+def stop_group(group: int, grace_s: float = GRACE_S) -> None:
+    """Ask a process group to stop, and after `grace_s` make it."""
+    end = time.monotonic() + grace_s
+    if not send(group, signal.SIGTERM):
+        return
+    while time.monotonic() < end:
+        if not send(group, 0):
+            return
+        time.sleep(LOOK_AGAIN_S)
+    send(group, signal.SIGKILL)
+
+
+def send(group: int, signum: int) -> bool:
+    """Whether there was a process in the group to get the signal."""
+    try:
+        os.killpg(group, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Wait for the supervisor's end, then stop the rest, the youngest first."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    for group in reversed(living_groups(sys.stdin)):
+        stop_group(group)
+
+
+if __name__ == "__main__":
+    main()

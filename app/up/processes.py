@@ -1,0 +1,66 @@
+"""The table of what `chorus up` runs. The Procfile says the same."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.up.commands import local_url
+from app.up.probes import Probe, http_probe, socket_probe
+from workers.settings import Settings
+
+CHORUS = (sys.executable, "-P", "-m", "app.cli")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process. Those of one `role` stop together; a `gate` lets nothing start before it is ready.
+
+    `words` are its command line after `chorus`.
+    """
+
+    name: str
+    role: str
+    words: tuple[str, ...] = ()
+    command: tuple[str, ...]
+    probe: Probe | None = None
+    gate: bool = False
+
+
+def process_table(settings: Settings) -> tuple[Process, ...]:
+    """What to run, in the order of starting; stopping goes the other way."""
+    return tuple(_rows(settings))
+
+
+def _rows(settings: Settings) -> Iterator[Process]:
+    if settings.embedded_redis:
+        yield _process("redis", probe=socket_probe(settings.redis_socket), gate=True)
+    if settings.upstream.name == "demo":
+        yield _process("demo", probe=http_probe(f"{local_url('', settings.demo_port)}/health"))
+    yield _process("control", "worker", "--control")
+    yield from (_sampler(number, settings.workers) for number in range(1, settings.workers + 1))
+    web = local_url(settings.host, settings.port)
+    yield _process("web", "serve", probe=http_probe(f"{web}/health"))
+    if settings.flower:
+        flower = local_url("", settings.flower_port)
+        yield _process("flower", probe=http_probe(f"{flower}/healthcheck"))
+
+
+def _sampler(number: int, of: int) -> Process:
+    if of == 1:
+        return _process("sample", "worker", "--sample")
+    name = f"sample-{number}"
+    return _process(name, "worker", "--sample", "--name", name, role="sample")
+
+
+def _process(
+    name: str, *words: str, role: str = "", probe: Probe | None = None, gate: bool = False
+) -> Process:
+    words = words or (name,)
+    return Process(
+        name=name,
+        role=role or name,
+        words=words,
+        command=(*CHORUS, *words),
+        probe=probe,
+        gate=gate,
+    )
