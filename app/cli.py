@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import update_wrapper
 from importlib.metadata import version
 from typing import Any
 
 import click
 
+from app import configuration
 from workers.settings import Settings, SettingsError, read_settings
 
 USAGE_ERROR = 2
@@ -27,10 +27,12 @@ class Chorus(click.Group):
 
 
 def with_settings(command: Any) -> Any:
-    """Hand the command the settings, read from the environment and `.env`, as its first argument."""
+    """Hand the command, as its first argument, the settings of the environment and `.env`."""
 
     def run(*args: Any, **options: Any) -> Any:
-        return command(read_settings(), *args, **options)
+        settings = read_settings()
+        configuration.check(settings)
+        return command(settings, *args, **options)
 
     return update_wrapper(run, command)
 
@@ -95,7 +97,7 @@ def serve(settings: Settings) -> None:
 @click.option("--name", default="", help="Name of the node; needed for a second one on a host.")
 @with_settings
 def worker(settings: Settings, queue: str, name: str) -> None:
-    """Run one Celery worker. Add as many with --sample as there are cores; one --control is enough."""
+    """Run one Celery worker: one --sample for each core, and one --control, are enough."""
     from app.up import commands  # noqa: PLC0415
 
     become(commands.worker(settings, queue, name or queue))
@@ -145,10 +147,22 @@ def flower(settings: Settings, address: str) -> None:
 @with_settings
 def config(settings: Settings, env_example: bool) -> None:
     """Show every setting: variable, value (secrets masked), default, meaning."""
-    from app import configuration  # noqa: PLC0415
-
     text = configuration.env_example() if env_example else configuration.table(settings)
     click.echo(text, nl=not env_example)
+
+
+@main.command(epilog=example("chorus doctor", "chorus doctor --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of lines.")
+@with_settings
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Say what is wrong here and what to do about it. Exit code 1 when something fails."""
+    from app import doctor as checks  # noqa: PLC0415
+    from workers.client import Client  # noqa: PLC0415
+
+    client = Client(settings)
+    findings = list(checks.diagnose(settings, checks.Shell(client.ping_store, client.workers)))
+    click.echo(checks.as_json(findings) if as_json else checks.as_lines(findings))
+    sys.exit(any(finding.state == "fail" for finding in findings))
 
 
 if __name__ == "__main__":

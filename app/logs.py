@@ -13,16 +13,15 @@ from workers.settings import read_settings
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-TEXT = "%(asctime)s %(levelname)-7s %(name)s %(message)s%(suffix)s"
+TEXT = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
 
 
-class RequestId(logging.Filter):
-    """Gives every record the id of the request it belongs to."""
+class TextFormatter(logging.Formatter):
+    """A line for people, ending in the id of the request it belongs to."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = request_id.get()
-        record.suffix = f" request_id={record.request_id}" if record.request_id else ""
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return f"{line} request_id={request_id.get()}" if request_id.get() else line
 
 
 class JsonFormatter(logging.Formatter):
@@ -34,7 +33,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": getattr(record, "request_id", ""),
+            "request_id": request_id.get(),
             "error": self.formatException(record.exc_info) if record.exc_info else "",
         }
         return json.dumps({key: value for key, value in fields.items() if value}, default=str)
@@ -42,17 +41,15 @@ class JsonFormatter(logging.Formatter):
 
 def configure(level: str, form: str) -> None:
     """Send all logging to standard error; `form` is text or json."""
-    formatters = {"text": {"format": TEXT}, "json": {"()": JsonFormatter}}
+    formatters = {"text": {"()": TextFormatter, "fmt": TEXT}, "json": {"()": JsonFormatter}}
     handler = {
         "class": "logging.StreamHandler",
         "formatter": form if form in formatters else "text",
-        "filters": ["request"],
     }
     dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "filters": {"request": {"()": RequestId}},
             "formatters": formatters,
             "handlers": {"stderr": handler},
             "root": {"level": level.upper(), "handlers": ["stderr"]},
@@ -61,7 +58,7 @@ def configure(level: str, form: str) -> None:
     )
 
 
-class GunicornLogs(Logger):
+class GunicornLogs(Logger):  # type: ignore[misc]
     """gunicorn's records in the same form as all others."""
 
     def setup(self, cfg: Any) -> None:

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from environs import Env, EnvError
 
-SECRET = "***"
+SECRET = "***"  # noqa: S105 - what is shown instead of one
 UNIX_PATH_BYTES = 100
 
 
@@ -62,7 +62,9 @@ class Settings:
         "UPSTREAM_TIMEOUT_S", 120.0, "Longest silence of the upstream before a call has failed."
     )
     upstream_retries: int = setting(
-        "UPSTREAM_RETRIES", 3, "Further attempts of a trace after 429, 5xx, time-outs and cut lines."
+        "UPSTREAM_RETRIES",
+        3,
+        "Further attempts of a trace after 429, 5xx, time-outs and cut lines.",
     )
 
     default_model: str = setting("DEFAULT_MODEL", "openai/gpt-4o-mini", "Always listed by /v1/models.")
@@ -72,9 +74,7 @@ class Settings:
     deepconf_filter_method: str = setting(
         "DEEPCONF_FILTER_METHOD", "top5", "tts_filter_method when none is given."
     )
-    deepconf_temperature: float = setting(
-        "DEEPCONF_TEMPERATURE", 0.7, "temperature when none is given."
-    )
+    deepconf_temperature: float = setting("DEEPCONF_TEMPERATURE", 0.7, "temperature when none is given.")
 
     max_budget: int = setting("MAX_BUDGET", 512, "Largest tts_budget.")
     max_body_bytes: int = setting("MAX_BODY_BYTES", 20_000_000, "Largest request body.")
@@ -83,7 +83,10 @@ class Settings:
     )
 
     redis_url: str = setting(
-        "REDIS_URL", "", "Broker and store; empty: the embedded server.", example="redis://localhost:6379/0"
+        "REDIS_URL",
+        "",
+        "Broker and store; empty: the embedded server.",
+        example="redis://localhost:6379/0",
     )
     data_dir: str = setting("CHORUS_DATA_DIR", ".chorus", "Data of the embedded servers.")
     job_ttl_s: int = setting("JOB_TTL_S", 86_400, "How long a run and its traces are kept.")
@@ -95,7 +98,10 @@ class Settings:
     demo_model: str = setting(
         "CHORUS_DEMO_MODEL", "", "A GGUF file for the demo model.", example="/models/other.gguf"
     )
-    demo_port: int = setting("DEMO_PORT", 8009, "Loopback port of the demo model.")
+    demo_host: str = setting(
+        "DEMO_HOST", "127.0.0.1", "Where the demo model is found (a service's name in containers)."
+    )
+    demo_port: int = setting("DEMO_PORT", 8009, "Port of the demo model.")
     demo_threads: int = setting("DEMO_THREADS", 1, "CPU threads of the demo model.")
 
     api_keys: str = setting(
@@ -104,7 +110,9 @@ class Settings:
     allow_anonymous: bool = setting(
         "CHORUS_ALLOW_ANONYMOUS", False, "Listen beyond loopback although no keys are set."
     )
-    cors_origins: str = setting("CORS_ORIGINS", "*", "Origins that browsers may call from, comma-separated.")
+    cors_origins: str = setting(
+        "CORS_ORIGINS", "*", "Origins that browsers may call from, comma-separated."
+    )
 
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = setting("LOG_FORMAT", "text", "text or json.")
@@ -123,7 +131,7 @@ class Settings:
             return Upstream("openrouter", "https://openrouter.ai/api/v1", self.openrouter_api_key)
         if self.openai_api_key:
             return Upstream("openai", "https://api.openai.com/v1", self.openai_api_key, "openai/")
-        return Upstream("demo", f"http://127.0.0.1:{self.demo_port}/v1", "")
+        return Upstream("demo", f"http://{self.demo_host}:{self.demo_port}/v1", "")
 
     @property
     def embedded_redis(self) -> bool:

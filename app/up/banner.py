@@ -1,9 +1,8 @@
 """The box that ends a start: where everything is, and one line to try."""
 
-from workers.settings import Settings
-
 from app.up import demo
 from app.up.commands import local_url
+from workers.settings import Settings
 
 TOY = (
     "THE MODEL IS A TOY: no upstream is configured, so a built-in model with 135M parameters",

@@ -1,4 +1,4 @@
-"""One supervised process: started, watched, started again, stopped, in a process group of its own."""
+"""One supervised process, in a process group of its own: started, watched, restarted, stopped."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ class Child:
         self._reading: asyncio.Task[None] | None = None
 
     async def keep_running(self) -> None:
-        """Start it again whenever it exits, with growing pauses. Raises GaveUp if that is hopeless."""
+        """Start it whenever it exits, with growing pauses. Raises GaveUp if that is hopeless."""
         failures = 0
         while True:
             born = asyncio.get_running_loop().time()
@@ -47,9 +47,7 @@ class Child:
             failures = 1 if steady else failures + 1
             self._check_hope(code, failures)
             pause = min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)
-            self._say(
-                "chorus", f"{self.process.name} {ending(code)}; starting again in {pause:g} s"
-            )
+            self._say("chorus", f"{self.process.name} {ending(code)}; starting again in {pause:g} s")
             await asyncio.sleep(pause)
 
     async def until_ready(self) -> float:
@@ -117,13 +115,9 @@ class Child:
 
     def _check_hope(self, code: int, failures: int) -> None:
         if code == USAGE_ERROR:
-            raise GaveUp(
-                f"{self.process.name} cannot start with these settings (see its lines above)"
-            )
+            raise GaveUp(f"{self.process.name} cannot start with these settings (see its lines above)")
         if failures >= TRIES and not self.is_ready:
-            raise GaveUp(
-                f"{self.process.name} {ending(code)} {failures} times without getting ready"
-            )
+            raise GaveUp(f"{self.process.name} {ending(code)} {failures} times without getting ready")
 
 
 def ending(code: int) -> str:

@@ -1,4 +1,4 @@
-"""The command lines of the programs Chorus is made of. Secrets never stand in them: `ps` shows them."""
+"""The command lines of the programs Chorus is made of, without secrets: `ps` shows them."""
 
 import sys
 from ipaddress import ip_address
@@ -40,7 +40,7 @@ def worker(settings: Settings, queue: str, name: str) -> tuple[str, ...]:
 
 
 def flower(settings: Settings, listen: str = "") -> tuple[str, ...]:
-    """Flower, on loopback unless it asks for a password. It reads that from FLOWER_BASIC_AUTH itself.
+    """Flower, on loopback unless it asks for a password (it reads FLOWER_BASIC_AUTH itself).
 
     Raises SettingsError when `listen` is not loopback and nothing protects the dashboard.
     """
@@ -48,7 +48,7 @@ def flower(settings: Settings, listen: str = "") -> tuple[str, ...]:
     open_to_all = not settings.flower_basic_auth and not settings.allow_anonymous
     if open_to_all and not is_loopback(host):
         raise SettingsError(
-            f"Flower will not listen on {host} without a password: set FLOWER_BASIC_AUTH=user:password"
+            f"Flower will not listen on {host} without a password: set FLOWER_BASIC_AUTH=user:word"
         )
     return (*CELERY, "flower", f"--port={settings.flower_port}", f"--address={host}")
 

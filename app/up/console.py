@@ -16,7 +16,7 @@ class Console:
     width: int = 8
     bare: bool = False
     _colours: dict[str, str] = field(default_factory=dict)
-    _palette: cycle = field(default_factory=lambda: cycle(COLOURS))
+    _palette: cycle[str] = field(default_factory=lambda: cycle(COLOURS))
 
     def say(self, speaker: str, line: str) -> None:
         """One line of `speaker`'s."""

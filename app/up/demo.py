@@ -1,6 +1,7 @@
-"""The demo upstream: SmolLM2-135M on llama.cpp's own server, so that Chorus runs with no key. A toy."""
+"""The demo upstream: SmolLM2-135M on llama.cpp's server, so that Chorus runs with no key. A toy."""
 
 import signal
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,12 @@ def alias(settings: Settings) -> str:
 
 def check(settings: Settings) -> None:
     """Raises SettingsError when the demo model cannot run here, saying what to do."""
-    if find_spec("xllamacpp") is None:
-        raise SettingsError(
-            f"the demo model's runtime is not installed on this platform; {OTHERWISE}"
-        )
+    try:
+        import_module("xllamacpp")
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"the demo model's runtime is not installed here; {OTHERWISE}") from error
+    except ImportError as error:
+        raise SettingsError(f"the demo model's runtime does not load: {error}; {OTHERWISE}") from error
     weights(settings)
 
 

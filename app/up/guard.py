@@ -1,7 +1,8 @@
 """The supervisor's shadow: when the supervisor is killed outright, it stops what was left running.
 
-It reads "+PGID" and "-PGID" lines on standard input; the kernel closes that pipe when the supervisor
-dies, whatever killed it, on Linux and macOS alike. Standard library only: it runs as a bare script.
+It reads "+PGID" and "-PGID" lines on standard input. The kernel closes that pipe when
+the supervisor dies, whatever killed it, on Linux and macOS alike. It is run as a bare script, so it
+needs nothing but the standard library.
 """
 
 import os
@@ -15,7 +16,7 @@ LOOK_AGAIN_S = 0.05
 
 
 def living_groups(lines: Iterable[str]) -> list[int]:
-    """The process groups that were added and not taken away, oldest first; returns at end of file."""
+    """The process groups added and not taken away, oldest first; returns at end of file."""
     groups: dict[int, None] = {}
     for line in lines:
         sign, group = line[0], int(line[1:])

@@ -54,8 +54,7 @@ def plan(settings: Settings) -> str:
     """What would be started, one command a line."""
     width = max(len(process.name) for process in process_table(settings))
     return "\n".join(
-        f"{process.name:<{width}}  chorus {' '.join(process.words)}"
-        for process in process_table(settings)
+        f"{process.name:<{width}}  chorus {' '.join(process.words)}" for process in process_table(settings)
     )
 
 

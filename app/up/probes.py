@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-Probe = Callable[[], Awaitable[str]]
+Probe = Callable[[], Coroutine[Any, Any, str]]
 PATIENCE_S = 2.0
 
 

@@ -13,7 +13,7 @@ CHORUS = (sys.executable, "-P", "-m", "app.cli")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One process. Those of one `role` stop together; a `gate` lets nothing start before it is ready.
+    """One process. Those of one `role` stop together; after a `gate` all wait until it is ready.
 
     `words` are its command line after `chorus`.
     """

