@@ -1,0 +1,105 @@
+"""JSON as an answer: the last value of a text, and one spelling for equal values."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_MAX_NESTING = 100
+_FENCE = re.compile(r"```(?:json\w*)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
+_OPENING = re.compile(r"[{\[]")
+_NUMERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Numeral:
+    """A JSON number as it was spelt, never evaluated."""
+
+    spelling: str
+
+
+def canonical(value: object, nesting: int = 0) -> str:
+    """One spelling for equal JSON values: sorted members, numbers by value, `true` is not 1.
+
+    Raises ValueError beyond 100 levels of nesting.
+    """
+    if nesting > _MAX_NESTING:
+        raise ValueError("nested too deeply")
+    match value:
+        case dict():
+            members = sorted((json.dumps(str(k)), canonical(v, nesting + 1)) for k, v in value.items())
+            return "{" + ",".join(f"{name}:{member}" for name, member in members) + "}"
+        case list() | tuple():
+            return "[" + ",".join(canonical(item, nesting + 1) for item in value) + "]"
+        case Numeral(spelling):
+            return _canonical_number(spelling)
+        case bool() | None | str():
+            return json.dumps(value)
+    return _canonical_number(repr(value))
+
+
+def read_json(text: str) -> str | None:
+    """The canonical form of a text that is one JSON value, else None."""
+    try:
+        return canonical(_DECODER.decode(text))
+    except (ValueError, RecursionError):
+        return None
+
+
+def last_json(text: str) -> tuple[str, str] | None:
+    """The last JSON value in a text, as (spelling, canonical form), or None.
+
+    The whole text, else the last code fence that holds one, else the last object or array in the
+    prose. Linear: the work spent on openings that lead nowhere is bounded by the text's length.
+    """
+    for spelling in (text.strip(), *reversed([fence.strip() for fence in _fences(text)])):
+        form = read_json(spelling)
+        if form is not None:
+            return spelling, form
+    last = None
+    for spelling, value in _values(text):
+        last = (spelling, value) or last
+    return last
+
+
+def _fences(text: str) -> list[str]:
+    return _FENCE.findall(text)[-8:]
+
+
+def _values(text: str) -> Iterator[tuple[str, str]]:
+    place, wasted = 0, 0
+    while wasted <= 4 * len(text) + 4096 and (opening := _OPENING.search(text, place)):
+        start = opening.start()
+        try:
+            value, place = _DECODER.raw_decode(text, start)
+            yield text[start:place], canonical(value)
+        except json.JSONDecodeError as error:
+            place, wasted = start + 1, wasted + error.pos - start
+        except (ValueError, RecursionError):
+            place, wasted = start + 1, wasted + 20_000
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=Numeral, parse_float=Numeral, parse_constant=_no_constant, strict=False
+)
+
+
+def _canonical_number(spelling: str) -> str:
+    match = _NUMERAL.fullmatch(spelling)
+    if match is None:
+        raise ValueError(f"not a JSON number: {spelling}")
+    sign, whole, fraction, exponent = match[1], match[2], match[3] or "", match[4] or "0"
+    digits = (whole + fraction).lstrip("0")
+    if not digits:
+        return "0"
+    if len(exponent) > 18:
+        return spelling.lower()
+    shift = int(exponent) - len(fraction) + len(digits) - len(digits.rstrip("0"))
+    digits = digits.rstrip("0")
+    if 0 <= shift <= 20:
+        return sign + digits + "0" * shift
+    return f"{sign}{digits}e{shift}"
