@@ -114,6 +114,8 @@ class Fault:
     message: str
     status: int | None = None
     retry_after_s: float | None = None
+    param: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

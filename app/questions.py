@@ -1,0 +1,144 @@
+"""From a checked body to the domain's Request: defaults, the choice of strategy, what goes upstream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from app.schemas.options import PREFIX
+from tts_core.errors import InvalidRequest, UnknownStrategy
+from tts_core.model import Limits, Request, Sampling
+from tts_core.registry import Registered
+from tts_core.strategies import strategies
+from workers.settings import Settings
+
+OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", "logprobs", "top_logprobs"})
+HINT = "Put your final answer within \\boxed{}."
+WINDOW_TOKENS = 2048
+TOP_LOGPROBS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request and how its answer is to be served."""
+
+    request: Request
+    model: str
+    stream: bool = False
+    include_usage: bool = False
+    include_traces: bool = False
+    keep: bool = False
+    top_logprobs: int | None = None
+
+
+def read_question(body: Mapping[str, Any], named: str | None, settings: Settings) -> Question:
+    """The question in a body checked by load_chat; `named` is the strategy in the URL.
+
+    Raises InvalidRequest.
+    """
+    model, suffix = split_model(body["model"])
+    strategy = find_strategy(named or body.get("tts_strategy") or suffix or settings.default_strategy)
+    request = Request(
+        sampling=read_sampling(body, model, settings),
+        strategy=strategy.name,
+        options=read_options(body, strategy, settings),
+        limits=Limits(
+            deadline_s=body.get("tts_deadline_s"),
+            min_traces=body.get("tts_min_traces", 1),
+        ),
+        choices=body.get("n", 1),
+        require_logprobs=body.get("tts_require_logprobs", False),
+        warnings=unused_options(body, strategy),
+    )
+    return Question(
+        request=request,
+        model=body["model"],
+        stream=body.get("stream", False),
+        include_usage=bool(body.get("stream_options", {}).get("include_usage")),
+        include_traces=body.get("tts_include_traces", False),
+        keep=body.get("tts_keep", False),
+        top_logprobs=body.get("top_logprobs", 0) if body.get("logprobs") else None,
+    )
+
+
+def split_model(model: str) -> tuple[str, str | None]:
+    """`model@strategy` as model and strategy; other uses of @ belong to the model's name."""
+    name, at, suffix = model.rpartition("@")
+    return (name, suffix) if at and name and suffix in strategies() else (model, None)
+
+
+def find_strategy(name: str) -> Registered:
+    """The strategy of this name. Raises UnknownStrategy with the closest one there is."""
+    known = strategies()
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, 1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UnknownStrategy(
+        f"There is no strategy {name[:80]!r}.{hint} Known: {', '.join(known)}.", param="tts_strategy"
+    )
+
+
+def read_sampling(body: Mapping[str, Any], model: str, settings: Settings) -> Sampling:
+    """What every trace is sampled with."""
+    window = body.get("tts_window_size", WINDOW_TOKENS)
+    if window == "auto":
+        raise InvalidRequest("'auto' goes with tts_mode 'online'.", param="tts_window_size")
+    return Sampling(
+        model=model,
+        messages=tuple(hinted(body["messages"]) if body.get("tts_answer_hint") else body["messages"]),
+        parameters=read_parameters(body, settings),
+        seed=body.get("seed"),
+        top_logprobs=body.get("tts_top_logprobs", TOP_LOGPROBS),
+        window_tokens=window,
+        answer_format=body.get("tts_answer_format") or default_format(body),
+        keep_logprobs=body.get("logprobs", False),
+    )
+
+
+def default_format(body: Mapping[str, Any]) -> str:
+    """Answers are JSON when the client asked for JSON."""
+    asked = body.get("response_format", {}).get("type")
+    return "json" if asked in ("json_object", "json_schema") else "auto"
+
+
+def read_parameters(body: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What goes to the upstream as it is, and the defaults it gets."""
+    parameters: dict[str, Any] = {"temperature": settings.deepconf_temperature, "top_p": 1.0}
+    if "max_completion_tokens" not in body:
+        parameters["max_tokens"] = settings.default_max_tokens
+    given = {k: v for k, v in body.items() if k not in OURS and not k.startswith(PREFIX)}
+    return parameters | given
+
+
+def hinted(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with a line that asks for a boxed answer at the end of the last one."""
+    *before, last = messages
+    content = last.get("content") or ""
+    if isinstance(content, list):
+        return [*before, {**last, "content": [*content, {"type": "text", "text": HINT}]}]
+    return [*before, {**last, "content": f"{content}\n\n{HINT}"}]
+
+
+def read_options(body: Mapping[str, Any], strategy: Registered, settings: Settings) -> dict[str, Any]:
+    """The strategy's own options: the client's, the operator's defaults, the strategy's."""
+    defaults = {"budget": settings.deepconf_budget, "filter_method": settings.deepconf_filter_method}
+    options = {
+        name: body.get(PREFIX + name, defaults.get(name, option.default))
+        for name, option in strategy.options.items()
+    }
+    if options.get("budget", 1) > settings.max_budget:
+        raise InvalidRequest(
+            f"Invalid value for 'tts_budget': Must be from 1 to {settings.max_budget}.", param="tts_budget"
+        )
+    return options
+
+
+def unused_options(body: Mapping[str, Any], strategy: Registered) -> tuple[str, ...]:
+    """A word on options that only other strategies know."""
+    others = {name for other in strategies().values() for name in other.options} - set(strategy.options)
+    return tuple(
+        f"{PREFIX}{name} is not used by {strategy.name}."
+        for name in sorted(others)
+        if PREFIX + name in body
+    )

@@ -1,0 +1,1 @@
+"""One file a resource; each offers a Flask blueprint."""

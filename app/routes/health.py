@@ -1,0 +1,59 @@
+"""GET /health (is the process alive) and GET /ready (can it serve)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify
+
+from tts_core.errors import ChorusError, Overloaded
+from workers.client import Client
+from workers.settings import Settings
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    """Liveness."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return jsonify({"status": "healthy", "version": settings.api_version})
+
+
+@blueprint.get("/ready")
+def ready() -> tuple[Response, int]:
+    """Readiness, part by part; 503 when one of them cannot serve."""
+    client: Client = current_app.extensions["chorus"]
+    parts = {
+        "redis": checked(lambda: {"version": client.ping_store().get("redis_version")}),
+        "workers": checked(lambda: workers_of(client)),
+        "upstream": checked(lambda: upstream_of(client)),
+    }
+    serving = all(part["status"] == "ok" for part in parts.values())
+    body = {"status": "ready" if serving else "not_ready", "parts": parts}
+    return jsonify(body), 200 if serving else 503
+
+
+def checked(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A part's facts, or why it cannot serve."""
+    try:
+        return {"status": "ok", **check()}
+    except ChorusError as error:
+        return {"status": "failed", "message": error.message}
+
+
+def workers_of(client: Client) -> dict[str, Any]:
+    """The live workers by queue. Raises Overloaded when one of the queues has none."""
+    alive = client.workers()
+    queues = [facts["queue"] for facts in alive.values()]
+    for queue in ("control", "sample"):
+        if queue not in queues:
+            raise Overloaded(f"No worker serves the queue {queue!r}.")
+    return {
+        "alive": sorted(alive),
+        "slots": sum(f["slots"] for f in alive.values() if f["queue"] == "sample"),
+    }
+
+
+def upstream_of(client: Client) -> dict[str, Any]:
+    """Which upstream, and how many models it lists. Raises UpstreamError."""
+    return {"name": client.settings.upstream.name, "models": len(client.models())}

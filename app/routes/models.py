@@ -1,0 +1,71 @@
+"""GET /v1/models: the upstream's list, the default model, and each of them under every strategy."""
+
+import time
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify
+
+from app.questions import split_model
+from tts_core.errors import UnknownModel, UpstreamError
+from tts_core.strategies import strategies
+from workers.client import Client
+from workers.settings import Settings
+
+blueprint = Blueprint("models", __name__)
+STARTED = int(time.time())
+
+
+@blueprint.get("/v1/models")
+@blueprint.get("/v1/<strategy>/models")
+def index(strategy: str | None = None) -> Response:  # noqa: ARG001 - the same list under every base URL
+    """List the models."""
+    plain = listed(current_app.extensions["chorus"])
+    qualified = [{**model, "id": f"{model['id']}@{name}"} for model in plain for name in strategies()]
+    return jsonify({"object": "list", "data": plain + qualified})
+
+
+@blueprint.get("/v1/models/<path:name>")
+@blueprint.get("/v1/<strategy>/models/<path:name>")
+def show(name: str, strategy: str | None = None) -> Response:  # noqa: ARG001 - as above
+    """Show one model, also under its strategy-qualified name."""
+    client: Client = current_app.extensions["chorus"]
+    plain, _ = split_model(name)
+    for model in listed(client):
+        if model["id"] == plain:
+            return jsonify({**model, "id": name})
+    raise unknown(plain)
+
+
+def listed(client: Client) -> list[dict[str, Any]]:
+    """The models in OpenAI's shape. Raises UpstreamError when only the upstream could tell."""
+    default = {"id": client.settings.default_model, "created": STARTED}
+    found = [default, *client.models()]
+    return [described(model) for model in {model["id"]: model for model in found}.values()]
+
+
+def described(model: dict[str, Any]) -> dict[str, Any]:
+    """One model with all four keys of OpenAI's, and what else the upstream tells of it."""
+    owner = model["id"].partition("/")[0] if "/" in model["id"] else "upstream"
+    known = {"object": "model", "created": STARTED, "owned_by": owner}
+    return {**known, **model, "object": "model"}
+
+
+def check_model(name: str, client: Client) -> None:
+    """Refuse a model that the upstream does not list, before anything is paid. Raises UnknownModel.
+
+    An upstream without a list decides for itself.
+    """
+    settings: Settings = client.settings
+    if not settings.check_models or name == settings.default_model:
+        return
+    try:
+        names = {model["id"] for model in client.models()}
+    except UpstreamError:
+        return
+    if names and not names & {name, name.removeprefix(settings.upstream.drops_prefix)}:
+        raise unknown(name)
+
+
+def unknown(name: str) -> UnknownModel:
+    """OpenAI's words."""
+    return UnknownModel(f"The model {name[:200]!r} does not exist; see GET /v1/models.", param="model")

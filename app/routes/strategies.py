@@ -1,0 +1,51 @@
+"""GET /v1/strategies: every strategy with its parameters as JSON Schema."""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from app.schemas.options import PREFIX
+from tts_core.registry import Bounds, Checked, OneOf, Option, Registered
+from tts_core.strategies import strategies
+
+blueprint = Blueprint("strategies", __name__)
+JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+@blueprint.get("/v1/strategies")
+def index() -> Response:
+    """List the strategies."""
+    return jsonify({"object": "list", "data": [described(found) for found in strategies().values()]})
+
+
+def described(found: Registered) -> dict[str, Any]:
+    """A strategy as the client sees it."""
+    return {
+        "id": found.name,
+        "object": "strategy",
+        "summary": found.summary,
+        "paper": found.paper or None,
+        "needs": list(found.needs),
+        "parameters": {
+            "type": "object",
+            "properties": {PREFIX + o.name: schema_of(o) for o in found.options.values()},
+        },
+    }
+
+
+def schema_of(option: Option) -> dict[str, Any]:
+    """An option as JSON Schema."""
+    schema: dict[str, Any] = {
+        "type": JSON_TYPES[option.type],
+        "default": option.default,
+        "description": option.doc,
+    }
+    match option.rule:
+        case Bounds(lowest, highest):
+            limits = {"minimum": lowest, "maximum": highest}
+            schema |= {name: value for name, value in limits.items() if value is not None}
+        case OneOf(words):
+            schema["enum"] = list(words)
+        case Checked(_, syntax):
+            schema["description"] += f": {syntax}"
+    return schema

@@ -1,0 +1,1 @@
+"""What clients may send: marshmallow schemas, from which /openapi.json is written too."""

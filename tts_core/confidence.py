@@ -1,0 +1,97 @@
+"""From log-probabilities to the confidence of a trace (DeepConf, arXiv 2508.15260, sections 2-3).
+
+All values are in nats; higher is more certain. Nothing is rounded; everything is O(tokens).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from heapq import nlargest
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tts_core.model import Confidence, Trace
+
+SENTINEL = -1000.0
+BOTTOM_SHARE = 0.1
+
+Floats = NDArray[np.float64]
+
+
+def token_confidence(top_logprobs: Sequence[float], k: int = 20) -> float | None:
+    """C_i = -mean of the k largest log-probabilities (Eq. 2).
+
+    Entries <= -1000 are sentinels for minus infinity and are dropped, as NaN is. None when fewer
+    than two are left, or when all are 0: no distribution has two certain tokens, so they are made up.
+    """
+    real = [logprob for logprob in top_logprobs if logprob > SENTINEL]
+    if len(real) > k:
+        real = nlargest(k, real)
+    if len(real) < 2:
+        return None
+    total = sum(real)
+    return -total / len(real) if total else None
+
+
+def group_confidences(tokens: ArrayLike, window: int) -> Floats:
+    """C_G: mean over every full window of `window` tokens, stride 1 (Eq. 4).
+
+    Shape (n,) -> (n - window + 1,); a trace shorter than the window is one group. Raises ValueError
+    on an empty trace or a window < 1.
+    """
+    values = np.asarray(tokens, dtype=np.float64)
+    if window < 1 or not len(values):
+        raise ValueError(f"no group of {window} among {len(values)} tokens")
+    width = min(window, len(values))
+    sums = np.concatenate(([0.0], np.cumsum(values)))
+    return np.asarray((sums[width:] - sums[:-width]) / width)
+
+
+def mean_confidence(tokens: ArrayLike) -> float:
+    """C_avg: mean over all tokens (Eq. 3)."""
+    return float(np.mean(np.asarray(tokens, dtype=np.float64)))
+
+
+def tail_confidence(tokens: ArrayLike, window: int) -> float:
+    """C_tail: mean over the last `window` tokens (Eq. 7)."""
+    return mean_confidence(np.asarray(tokens, dtype=np.float64)[-window:])
+
+
+def bottom_confidence(groups: Floats, share: float = BOTTOM_SHARE) -> float:
+    """C_bottom: mean of the lowest `share` of the groups, of one at least (Eq. 5)."""
+    count = max(1, int(len(groups) * share))
+    return float(np.mean(np.partition(groups, count - 1)[:count]))
+
+
+def lowest_group(groups: Floats) -> float:
+    """C_least: the lowest group confidence (Eq. 6)."""
+    return float(groups.min())
+
+
+def trace_confidence(tokens: ArrayLike, window: int) -> Confidence | None:
+    """All four measures of one trace; None for a trace without a single token confidence."""
+    if not np.size(np.asarray(tokens)):
+        return None
+    groups = group_confidences(tokens, window)
+    return Confidence(
+        mean=mean_confidence(tokens),
+        tail=tail_confidence(tokens, window),
+        bottom10=bottom_confidence(groups),
+        lowest_group=lowest_group(groups),
+    )
+
+
+Measure = Callable[[Trace], float | None]
+
+
+def measure_by(read: Callable[[Confidence], float]) -> Measure:
+    """A measure of traces; None for a trace whose confidence is not known."""
+    return lambda trace: read(trace.confidence) if trace.confidence else None
+
+
+MEASURES: Mapping[str, Measure] = {
+    "mean": measure_by(attrgetter("mean")),
+    "tail": measure_by(attrgetter("tail")),
+    "bottom10": measure_by(attrgetter("bottom10")),
+    "lowest_group": measure_by(attrgetter("lowest_group")),
+}

@@ -1,0 +1,101 @@
+"""What the rest of the house may know about a strategy: its name, its paper, its options."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from tts_core.model import Strategy
+
+Play = Callable[..., Strategy]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Inclusive limits of a numeric option."""
+
+    lowest: float | None = None
+    highest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The words an option may be."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An option of its own small language; `check` raises InvalidRequest, `syntax` says what it may be."""
+
+    check: Callable[[str], object]
+    syntax: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A keyword-only parameter of a strategy; clients send it as `tts_<name>`."""
+
+    name: str
+    type: type
+    default: Any
+    doc: str
+    rule: Bounds | OneOf | Checked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A strategy and what it says of itself. `needs` names what the upstream must offer."""
+
+    name: str
+    play: Play
+    summary: str
+    paper: str
+    needs: tuple[str, ...]
+    options: Mapping[str, Option]
+
+
+_strategies: dict[str, Registered] = {}
+
+
+def strategy(name: str, *, paper: str = "", needs: tuple[str, ...] = ()) -> Callable[[Play], Play]:
+    """Register a strategy under `name`. Its options are its keyword-only parameters,
+    `Annotated[type, rule, "doc"]`. Raises ValueError when the name is taken by another one."""
+
+    def register(play: Play) -> Play:
+        taken = _strategies.get(name)
+        if taken and taken.play.__qualname__ != play.__qualname__:
+            raise ValueError(f"the strategy {name!r} exists already")
+        summary = (inspect.getdoc(play) or "").partition("\n")[0]
+        _strategies[name] = Registered(name, play, summary, paper, needs, options_of(play))
+        return play
+
+    return register
+
+
+def registered() -> Mapping[str, Registered]:
+    """The strategies registered so far."""
+    return _strategies
+
+
+def options_of(play: Play) -> dict[str, Option]:
+    """The options of a strategy, read from its signature."""
+    hints = get_type_hints(play, include_extras=True)
+    return {
+        parameter.name: option(parameter, hints[parameter.name])
+        for parameter in inspect.signature(play).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def option(parameter: inspect.Parameter, hint: Any) -> Option:
+    """One keyword-only parameter as an option."""
+    kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    return Option(
+        name=parameter.name,
+        type=kind,
+        default=parameter.default,
+        doc=next((note for note in notes if isinstance(note, str)), ""),
+        rule=next((note for note in notes if not isinstance(note, str)), None),
+    )

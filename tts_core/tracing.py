@@ -1,0 +1,110 @@
+"""A stream read without owning it: chunks in, a trace out."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tts_core.answers import read_answer, read_tool_calls
+from tts_core.confidence import token_confidence, trace_confidence
+from tts_core.model import Answer, Confidence, Finish, Sampling, Usage
+
+
+@dataclass(slots=True)
+class Chunk:
+    """One piece of a stream. `top_logprobs` has one list of nats per token, `entries` the same
+    tokens as they came, `finish` the upstream's own word, `extra` further fields of the delta."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    top_logprobs: Sequence[Sequence[float]] = ()
+    entries: Sequence[Any] = ()
+    finish: str | None = None
+    usage: Usage | None = None
+    refusal: str = ""
+
+
+class TraceBuilder:
+    """Collects one attempt's chunks; the buffers are compact because 512 of them may be open."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self.sampling = sampling
+        self.pieces = bytearray()
+        self.reasoning = bytearray()
+        self.refusal = bytearray()
+        self.confidences = array("d")
+        self.entries: list[Any] = []
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.tokens = 0
+        self.texts = 0
+        self.finish: str | None = None
+        self.usage: Usage | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        if chunk.text:
+            self.pieces += chunk.text.encode("utf-8", "surrogatepass")
+            self.texts += 1
+        if chunk.reasoning:
+            self.reasoning += chunk.reasoning.encode("utf-8", "surrogatepass")
+            self.texts += 1
+        if chunk.refusal:
+            self.refusal += chunk.refusal.encode("utf-8", "surrogatepass")
+        for call in chunk.tool_calls:
+            self.add_tool_call(call)
+        for top_logprobs in chunk.top_logprobs:
+            self.add_token(top_logprobs)
+        if self.sampling.keep_logprobs:
+            self.entries.extend(chunk.entries)
+        self.finish = chunk.finish or self.finish
+        self.usage = chunk.usage or self.usage
+
+    def add_token(self, top_logprobs: Sequence[float]) -> None:
+        """One token's confidence, when its log-probabilities tell one."""
+        self.tokens += 1
+        confidence = token_confidence(top_logprobs, self.sampling.top_logprobs)
+        if confidence is not None:
+            self.confidences.append(confidence)
+
+    def add_tool_call(self, delta: Mapping[str, Any]) -> None:
+        """Merge one delta of a tool call: strings of its function grow, other fields are set."""
+        call = self.calls.setdefault(delta.get("index") or 0, {"function": {}})
+        call.update({k: v for k, v in delta.items() if k not in ("index", "function") and v})
+        for key, value in (delta.get("function") or {}).items():
+            grows = key == "arguments" and isinstance(value, str)
+            call["function"][key] = call["function"].get(key, "") + value if grows else value
+
+    @property
+    def text(self) -> str:
+        """What the trace says, its reasoning left out."""
+        return self.pieces.decode("utf-8", "replace")
+
+    @property
+    def counted_tokens(self) -> int:
+        """Tokens that arrived: logprob entries, else pieces of text."""
+        return self.tokens or self.texts
+
+    def message(self) -> dict[str, Any]:
+        """The assistant's message in OpenAI's shape; `refusal` is always present."""
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": self.text if self.pieces or not self.calls else None,
+            "refusal": self.refusal.decode("utf-8", "replace") or None,
+        }
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning.decode("utf-8", "replace")
+        if self.calls:
+            message["tool_calls"] = [{"type": "function", **call} for _, call in sorted(self.calls.items())]
+        return message
+
+    def answer(self) -> Answer | None:
+        """What the trace concluded; its tool calls when it made any."""
+        if self.calls:
+            return read_tool_calls(self.message()["tool_calls"])
+        complete = self.finish != Finish.LENGTH
+        return read_answer(self.text, self.sampling.answer_format, complete=complete)
+
+    def confidence(self) -> Confidence | None:
+        """The trace's confidence; None when no token had usable log-probabilities."""
+        return trace_confidence(self.confidences, self.sampling.window_tokens)

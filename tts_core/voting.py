@@ -1,0 +1,137 @@
+"""The vote: answer classes, their support, ties (DeepConf, section 3.1; Wang et al. 2022)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tts_core.answers import classes
+from tts_core.confidence import Measure
+from tts_core.filtering import Filter, keep_all
+from tts_core.model import Answer, AnswerClass, Trace, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One voting trace: its answer class, its confidence in nats (None: not known), its weight."""
+
+    trace: Trace
+    answer: Answer
+    answer_class: int
+    confidence: float | None
+    weight: float
+
+
+def cast_vote(traces: Sequence[Trace], confidence: Measure, keep: Filter, *, weighted: bool) -> Vote:
+    """Filter the answered traces by `confidence`, add up their support, take the best answer.
+
+    Weight is the confidence (section 3.1) or, when not `weighted` or no trace has one, 1 per trace.
+    Ties go to the answer with more traces, then to the one reached by the lowest trace index.
+    """
+    usable = [trace for trace in traces if trace.usable]
+    answered = [trace for trace in usable if trace.answer]
+    if not answered:
+        return without_answers(usable, confidence)
+    known = [confidence(trace) for trace in answered]
+    kept = keep(known)
+    warnings: tuple[str, ...] = ()
+    if not kept:
+        kept = keep_all(known)
+        warnings = ("The filter kept no trace with an answer; all of them voted.",)
+    if weighted and any(value is None for value in known):
+        warnings += (missing_confidence(known),)
+    count_heads = not weighted or all(known[i] is None for i in kept)
+    weights = [1.0 if count_heads else known[i] or 0.0 for i in kept]
+    return tally(hold_ballots([answered[i] for i in kept], [known[i] for i in kept], weights), warnings)
+
+
+def missing_confidence(known: Sequence[float | None]) -> str:
+    """What to tell when some or all confidences are not known."""
+    missing = sum(value is None for value in known)
+    if missing == len(known):
+        return "No trace came with usable logprobs: the votes are not weighted."
+    return f"{missing} of {len(known)} traces came without usable logprobs and weigh nothing."
+
+
+def hold_ballots(
+    traces: Sequence[Trace], confidences: Sequence[float | None], weights: Sequence[float]
+) -> list[Ballot]:
+    """The voters with their answer classes."""
+    answers = [trace.answer for trace in traces]
+    return [
+        Ballot(trace, trace.answer, answer_class, confidence, weight)
+        for trace, answer_class, confidence, weight in zip(
+            traces, classes(answers), confidences, weights, strict=True
+        )
+        if trace.answer and answer_class is not None
+    ]
+
+
+def tally(ballots: Sequence[Ballot], warnings: tuple[str, ...]) -> Vote:
+    """Add up the ballots."""
+    groups: dict[int, list[Ballot]] = {}
+    for ballot in ballots:
+        groups.setdefault(ballot.answer_class, []).append(ballot)
+    ranked = sorted(groups.values(), key=support)
+    total = sum(ballot.weight for ballot in ballots)
+    result = tuple(answer_class(group, total) for group in ranked)
+    majority = min(groups.values(), key=lambda group: (-len(group), first_index(group)))
+    return Vote(
+        winners=tuple(representative(group).trace.index for group in ranked),
+        classes=result,
+        voters=tuple(ballot.trace.index for ballot in ballots),
+        weighted_answer=result[0].answer,
+        majority_answer=representative(majority).answer.text,
+        confidence=mean_known([ballot.confidence for ballot in ballots]),
+        agreement=result[0].votes / len(ballots),
+        consensus=result[0].share,
+        warnings=warnings,
+    )
+
+
+def support(group: Sequence[Ballot]) -> tuple[float, int, int]:
+    """Sort key, best first: more weight, more traces, reached earlier."""
+    return (-weight_of(group), -len(group), first_index(group))
+
+
+def weight_of(group: Sequence[Ballot]) -> float:
+    """V(a) = sum of the weights of the traces that answer a (section 3.1)."""
+    return sum(ballot.weight for ballot in group)
+
+
+def first_index(group: Sequence[Ballot]) -> int:
+    """The lowest trace index of an answer."""
+    return min(ballot.trace.index for ballot in group)
+
+
+def representative(group: Sequence[Ballot]) -> Ballot:
+    """The most confident trace of an answer; of equals the one sampled first."""
+    return max(group, key=lambda ballot: (ballot.confidence or 0.0, -ballot.trace.index))
+
+
+def answer_class(group: Sequence[Ballot], total: float) -> AnswerClass:
+    """One answer with its support; `share` of all weight, of all traces when nothing weighs."""
+    weight = weight_of(group)
+    return AnswerClass(
+        answer=representative(group).answer.text,
+        spellings=tuple(dict.fromkeys(ballot.answer.text for ballot in group)),
+        traces=tuple(ballot.trace.index for ballot in group),
+        weight=weight,
+        share=weight / total if total else 0.0,
+    )
+
+
+def mean_known(confidences: Sequence[float | None]) -> float | None:
+    """Mean over the confidences that are known."""
+    known = [value for value in confidences if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def without_answers(usable: Sequence[Trace], confidence: Measure) -> Vote:
+    """Nobody has an answer: the most confident trace speaks, and a warning says so."""
+    if not usable:
+        return Vote(winners=())
+    best = max(usable, key=lambda trace: (confidence(trace) or 0.0, -trace.index))
+    return Vote(
+        winners=(best.index,),
+        confidence=confidence(best),
+        warnings=("No trace has an answer that can be voted on; the most confident one was taken.",),
+    )

@@ -1,0 +1,162 @@
+"""All that the web may know of the shell: submit, wait, read, cancel."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+from typing import Any
+from uuid import uuid4
+
+import redis
+from kombu.exceptions import OperationalError
+
+from tts_core.errors import ChorusError, Overloaded
+from tts_core.model import Request
+from workers.celery import app
+from workers.records import Ending, Submission, Text, Why
+from workers.rounds import GRACE_S
+from workers.runs import Runs, connect
+from workers.settings import Settings
+from workers.upstream import list_models
+
+RETRY_AFTER_S = 2.0
+TICK_S = 1.0
+LOOK_S = 10.0
+MODELS_S = 60
+MODELS_TIMEOUT_S = 5.0
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """One per web process. Runs it submits are announced in its own inbox, which one thread reads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.runs = Runs(connect(settings.store_url), settings.job_ttl_s)
+        self.inbox = f"chorus:inbox:{uuid4().hex}"
+        self.waiting: dict[str, Event] = {}
+        self.lock = Lock()
+        self.reader: Thread | None = None
+
+    def submit(self, request: Request, *, request_id: str) -> str:
+        """Hand a run to the workers; its id. Raises Overloaded when they cannot be reached."""
+        run_id = uuid4().hex
+        created_s = time.time()
+        longest_s = self.settings.request_timeout_s
+        submission = Submission(
+            request=request,
+            created_s=created_s,
+            deadline_s=created_s + min(request.limits.deadline_s or longest_s, longest_s),
+            request_id=request_id,
+            inbox=self.inbox,
+        )
+        self.listen()
+        self.waiting[run_id] = Event()
+        try:
+            self.runs.open(run_id, submission)
+            app.send_task("chorus.begin", (run_id,), ignore_result=True)
+        except (redis.RedisError, OperationalError) as error:
+            del self.waiting[run_id]
+            raise away() from error
+        return run_id
+
+    def follow(self, run_id: str, tick_s: float = TICK_S) -> Iterator[Ending | None]:
+        """None at every tick while the run goes on, then its ending.
+
+        The inbox wakes it; now and then it looks for itself, should the word have been lost. Raises
+        Overloaded when the store, or every worker, is away.
+        """
+        woken = self.waiting[run_id]
+        next_look_s = time.monotonic() + LOOK_S
+        try:
+            while not woken.wait(tick_s):
+                yield None
+                if time.monotonic() >= next_look_s:
+                    next_look_s += LOOK_S
+                    if self.look(run_id):
+                        break
+            yield self.ending(run_id)
+        finally:
+            self.waiting.pop(run_id, None)
+
+    def look(self, run_id: str) -> bool:
+        """Whether the run has ended. Raises Overloaded when nobody is there to end it."""
+        if self.ending(run_id):
+            return True
+        if not any(worker["queue"] == "sample" for worker in self.workers().values()):
+            self.cancel(run_id)
+            raise Overloaded("No worker is running.", retry_after_s=RETRY_AFTER_S)
+        return False
+
+    def ending(self, run_id: str) -> Ending | None:
+        """How the run ended; None while it runs."""
+        with answering():
+            return self.runs.ending(run_id)
+
+    def texts(self, run_id: str, indexes: Iterable[int]) -> dict[int, Text]:
+        """What some of its traces said."""
+        with answering():
+            return self.runs.texts(run_id, indexes)
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run; what is finished is kept."""
+        with answering():
+            if self.runs.stop(run_id, Why.CANCELLED):
+                self.runs.schedule(run_id, time.time() + GRACE_S)
+
+    def workers(self) -> dict[str, Any]:
+        """The worker processes that gave a sign of life lately, by name."""
+        with answering():
+            return self.runs.workers()
+
+    def models(self) -> list[dict[str, Any]]:
+        """What the upstream lists, at most MODELS_S old. Raises UpstreamError."""
+        with answering():
+            kept = self.runs.models()
+        if kept is None:
+            kept = list_models(self.settings.upstream, MODELS_TIMEOUT_S)
+            with answering():
+                self.runs.keep_models(kept, MODELS_S)
+        return kept
+
+    def ping_store(self) -> dict[str, Any]:
+        """What the Redis server says of itself. Raises Overloaded when it is away."""
+        with answering():
+            return dict(self.runs.store.info())
+
+    def listen(self) -> None:
+        """Start the thread that reads the inbox; only once, and only after gunicorn has forked."""
+        with self.lock:
+            if self.reader is None:
+                self.reader = Thread(target=self.read_always, name="inbox", daemon=True)
+                self.reader.start()
+
+    def read_always(self) -> None:
+        """Wake waiting requests as their runs end, and start again when Redis went away."""
+        while True:
+            try:
+                self.read()
+            except redis.RedisError as error:
+                log.warning("lost Redis while reading the inbox: %s", error)
+                time.sleep(TICK_S)
+
+    def read(self) -> None:
+        """Wait for the next run that ended."""
+        word = self.runs.store.blpop([self.inbox], timeout=5)
+        if word and (woken := self.waiting.get(word[1].decode())):
+            woken.set()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """A store that does not answer is an Overloaded."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise away() from error
+
+
+def away() -> ChorusError:
+    """The store cannot be reached."""
+    return Overloaded("The service's store is away; try again.", retry_after_s=RETRY_AFTER_S)

@@ -1,0 +1,50 @@
+"""What a worker process does beside its tasks: it listens for stops, gives signs of life, and, when
+it serves the control queue, looks after runs whose time has come."""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import redis
+from celery.signals import worker_ready
+
+from workers.celery import CONTROL
+from workers.tasks import rounds, runs, stops
+
+BEAT_S = 2.0
+BEAT_TTL_S = 10
+LOOK_S = 0.1
+log = logging.getLogger(__name__)
+
+
+@worker_ready.connect
+def live(sender: Any, **_: Any) -> None:
+    """Start the process's background threads (greenlets, under gevent)."""
+    queues = sorted(sender.task_consumer.queues, key=lambda queue: queue.name)
+    facts = {"queue": queues[0].name, "slots": sender.pool.limit, "since_s": time.time()}
+    stops().listen()
+    repeat(BEAT_S, lambda: runs().beat(sender.hostname, facts, BEAT_TTL_S), name="heartbeat")
+    if facts["queue"] == CONTROL:
+        repeat(LOOK_S, look_after_runs, name="deadlines")
+
+
+def look_after_runs() -> None:
+    """Stop and close the runs that are due."""
+    for run_id in runs().due(time.time()):
+        rounds().look(run_id)
+
+
+def repeat(every_s: float, act: Callable[[], None], *, name: str) -> None:
+    """Do something at an interval for as long as the process lives; a lost Redis is waited for."""
+
+    def turn() -> None:
+        while True:
+            try:
+                act()
+            except redis.RedisError as error:
+                log.warning("%s: lost Redis: %s", name, error)
+            time.sleep(every_s)
+
+    Thread(target=turn, name=name, daemon=True).start()

@@ -1,0 +1,221 @@
+"""The record of runs in Redis; the only module that knows a key's name.
+
+Of each run: a hash of small JSON (submission, plans, closings, trace summaries), a hash of compressed
+texts, its ending, and an append-only stream of events. Everything expires.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import redis
+
+from tts_core.model import Trace
+from workers.records import Closing, Ending, Run, StoredPlan, Submission, Text, Why
+
+DEADLINES = "chorus:deadlines"
+STOPS = "chorus:stops"
+MODELS = "chorus:models"
+HEARTBEAT = "chorus:worker:"
+TEXTS_AT_ONCE = 64
+POOL = 4000
+
+T = TypeVar("T")
+encode = msgspec.json.encode
+
+
+def connect(url: str) -> redis.Redis:
+    """A client whose pool does not refuse a burst: redis-py's own limit of 100 loses acks."""
+    return redis.Redis.from_url(url, max_connections=POOL, socket_connect_timeout=5)
+
+
+def key_of(run_id: str) -> str:
+    """The run's hash."""
+    return f"chorus:run:{run_id}"
+
+
+def texts_of(run_id: str) -> str:
+    """The hash of its traces' texts."""
+    return f"chorus:run:{run_id}:texts"
+
+
+def ending_of(run_id: str) -> str:
+    """Its ending; written once."""
+    return f"chorus:run:{run_id}:ending"
+
+
+def events_of(run_id: str) -> str:
+    """Its log of events."""
+    return f"chorus:run:{run_id}:events"
+
+
+class Arrival(NamedTuple):
+    """What a sampling task finds: the trace if it is kept already, and whether to start at all."""
+
+    kept: Trace | None
+    stop: Why | None
+    plan: StoredPlan | None
+    submission: Submission | None
+
+
+class Runs:
+    """Reads and writes runs. Every write is idempotent: the first one stands."""
+
+    def __init__(self, store: redis.Redis, ttl_s: int) -> None:
+        self.store: Any = store  # redis-py's hints cannot tell that replies are bytes
+        self.ttl_s = ttl_s
+        self.plan = lru_cache(maxsize=256)(self._plan)
+        self.submission = lru_cache(maxsize=256)(self._submission)
+
+    def open(self, run_id: str, submission: Submission) -> None:
+        """Write down a new run and its deadline."""
+        with self.store.pipeline(transaction=True) as pipe:
+            pipe.hset(key_of(run_id), "submission", encode(submission))
+            pipe.expire(key_of(run_id), self.ttl_s)
+            pipe.zadd(DEADLINES, {run_id: submission.deadline_s})
+            pipe.execute()
+
+    def arrive(self, run_id: str, number: int, index: int) -> Arrival:
+        """Whether trace `index` of round `number` is still to be sampled, and how."""
+        kept, stop, closed = self.store.hmget(key_of(run_id), f"trace:{index}", "stop", f"closing:{number}")
+        if kept:
+            return Arrival(decode(kept, Trace), None, None, None)
+        if stop or closed:
+            return Arrival(None, Why(stop.decode()) if stop else Why.COMPLETE, None, None)
+        return Arrival(None, None, self.plan(run_id, number), self.submission(run_id))
+
+    def _submission(self, run_id: str) -> Submission:
+        return decode(self.field(run_id, "submission"), Submission)
+
+    def _plan(self, run_id: str, number: int) -> StoredPlan:
+        return decode(self.field(run_id, f"plan:{number}"), StoredPlan)
+
+    def field(self, run_id: str, name: str) -> bytes:
+        """One field of the run's hash. Raises KeyError when the run has expired."""
+        value = self.store.hget(key_of(run_id), name)
+        if value is None:
+            raise KeyError(f"{name} of run {run_id}")
+        return value
+
+    def keep(self, run_id: str, trace: Trace, text: Text) -> None:
+        """Write down a finished trace and tell of it; a second one of the same index is dropped."""
+        with self.store.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(key_of(run_id), f"trace:{trace.index}", encode(trace))
+            pipe.hsetnx(texts_of(run_id), str(trace.index), zlib.compress(encode(text), 1))
+            pipe.expire(texts_of(run_id), self.ttl_s)
+            pipe.xadd(events_of(run_id), {"type": "trace", "data": encode(trace)})
+            pipe.expire(events_of(run_id), self.ttl_s)
+            pipe.execute()
+
+    def load(self, run_id: str) -> Run:
+        """The run as it stands. Raises KeyError when it is not (or no longer) known."""
+        fields = {key.decode(): value for key, value in self.store.hgetall(key_of(run_id)).items()}
+        if "submission" not in fields:
+            raise KeyError(run_id)
+        return Run(
+            submission=decode(fields["submission"], Submission),
+            plans=numbered(fields, "plan", StoredPlan),
+            closings=numbered(fields, "closing", Closing),
+            traces={
+                int(name.partition(":")[2]): decode(value, Trace)
+                for name, value in fields.items()
+                if name.startswith("trace:")
+            },
+            stop=Why(fields["stop"].decode()) if "stop" in fields else None,
+        )
+
+    def record_plan(self, run_id: str, number: int, plan: StoredPlan) -> bool:
+        """Write down the plan of a round; whether this was the first to do so."""
+        return bool(self.store.hsetnx(key_of(run_id), f"plan:{number}", encode(plan)))
+
+    def record_closing(self, run_id: str, number: int, closing: Closing) -> bool:
+        """Decide how a round closed; whether this was the first to do so."""
+        return bool(self.store.hsetnx(key_of(run_id), f"closing:{number}", encode(closing)))
+
+    def stop(self, run_id: str, why: Why) -> bool:
+        """Ask all traces of the run to stop; whether it was not asked before."""
+        if not self.store.hsetnx(key_of(run_id), "stop", why.value):
+            return False
+        self.store.publish(STOPS, f"{run_id} {why.value}")
+        return True
+
+    def schedule(self, run_id: str, at_s: float) -> None:
+        """Have the run looked at again at `at_s` (epoch)."""
+        self.store.zadd(DEADLINES, {run_id: at_s})
+
+    def due(self, now_s: float) -> list[str]:
+        """The runs whose time has come."""
+        return [name.decode() for name in self.store.zrangebyscore(DEADLINES, 0, now_s)]
+
+    def forget_deadline(self, run_id: str) -> None:
+        """The run needs no further look."""
+        self.store.zrem(DEADLINES, run_id)
+
+    def end(self, run_id: str, ending: Ending, inbox: str) -> bool:
+        """Write down the ending, tell of it, wake who waits; whether this was the first ending."""
+        if not self.store.set(ending_of(run_id), encode(ending), nx=True, ex=self.ttl_s):
+            return False
+        with self.store.pipeline(transaction=False) as pipe:
+            if inbox:
+                pipe.rpush(inbox, run_id)
+                pipe.expire(inbox, self.ttl_s)
+            pipe.zrem(DEADLINES, run_id)
+            pipe.xadd(events_of(run_id), {"type": "end", "data": b"{}"})
+            pipe.expire(events_of(run_id), self.ttl_s)
+            pipe.execute()
+        return True
+
+    def ending(self, run_id: str) -> Ending | None:
+        """How the run ended; None while it runs."""
+        raw = self.store.get(ending_of(run_id))
+        return decode(raw, Ending) if raw else None
+
+    def texts(self, run_id: str, indexes: Iterable[int]) -> dict[int, Text]:
+        """The texts of some traces, a few at a time so that no reply grows huge."""
+        wanted = list(indexes)
+        found: dict[int, Text] = {}
+        for start in range(0, len(wanted), TEXTS_AT_ONCE):
+            some = wanted[start : start + TEXTS_AT_ONCE]
+            rows = self.store.hmget(texts_of(run_id), [str(index) for index in some])
+            found |= {
+                i: decode(zlib.decompress(row), Text) for i, row in zip(some, rows, strict=True) if row
+            }
+        return found
+
+    def models(self) -> list[dict[str, Any]] | None:
+        """The upstream's models as kept; None when the list is too old."""
+        raw = self.store.get(MODELS)
+        return msgspec.json.decode(raw) if raw else None
+
+    def keep_models(self, models: list[dict[str, Any]], ttl_s: int) -> None:
+        """Keep the upstream's models for all web processes."""
+        self.store.set(MODELS, encode(models), ex=ttl_s)
+
+    def beat(self, worker: str, facts: Mapping[str, Any], ttl_s: int) -> None:
+        """Sign of life of a worker process."""
+        self.store.set(HEARTBEAT + worker, encode(facts), ex=ttl_s)
+
+    def workers(self) -> dict[str, Any]:
+        """The worker processes that gave a sign of life lately."""
+        names = list(self.store.scan_iter(match=HEARTBEAT + "*", count=1000))
+        facts = self.store.mget(names) if names else []
+        return {
+            name.decode().removeprefix(HEARTBEAT): msgspec.json.decode(fact)
+            for name, fact in zip(names, facts, strict=True)
+            if fact
+        }
+
+
+def decode(raw: bytes, kind: type[T]) -> T:
+    """A record from its JSON."""
+    return msgspec.json.decode(raw, type=kind)
+
+
+def numbered(fields: Mapping[str, bytes], name: str, kind: type[T]) -> tuple[T, ...]:
+    """The fields name:0, name:1, ... in order."""
+    found: list[T] = []
+    while raw := fields.get(f"{name}:{len(found)}"):
+        found.append(decode(raw, kind))
+    return tuple(found)
