@@ -10,6 +10,7 @@ from flask_cors import CORS
 from app import auth, errors
 from app.routes import chat, docs, health, models, strategies
 from workers.client import Client
+from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -39,6 +40,7 @@ def name_request() -> None:
     """Take the client's request id when it is a harmless one, else make one."""
     given = request.headers.get("x-request-id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else f"req_{uuid4().hex}"
+    request_id.set(g.request_id)
     g.started_s = time.monotonic()
 
 

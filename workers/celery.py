@@ -13,7 +13,7 @@ app = Celery(
     "chorus",
     broker=settings.broker_url,
     backend=settings.broker_url,
-    include=["workers.tasks", "workers.life"],
+    include=["workers.tasks", "workers.life", "workers.logs"],
 )
 app.conf.update(
     accept_content=["json"],

@@ -23,6 +23,7 @@ from workers.upstream import list_models
 RETRY_AFTER_S = 2.0
 TICK_S = 1.0
 LOOK_S = 10.0
+INBOX_S = 10
 MODELS_S = 60
 MODELS_TIMEOUT_S = 5.0
 log = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class Client:
 
     def read(self) -> None:
         """Wait for the next run that ended."""
-        word = self.runs.store.blpop([self.inbox], timeout=5)
+        word = self.runs.store.blpop([self.inbox], timeout=INBOX_S)
         if word and (woken := self.waiting.get(word[1].decode())):
             woken.set()
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from tts_core.model import Fault, Plan, Request, Sampling, Trace, Usage, Vote
 
-
 NOTHING = Usage()
 
 

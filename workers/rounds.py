@@ -135,13 +135,10 @@ def warnings_of(run: Run, traces: Sequence[Trace]) -> tuple[str, ...]:
     """What the client should know of the traces, each once."""
     notes = dict.fromkeys(note for trace in traces for note in trace.notes)
     unreported = [trace.unreported for trace in traces if trace.unreported]
-    counted: tuple[str, ...] = ()
     if unreported:
-        counted = (
-            f"The upstream gave no account of {sum(unreported)} received tokens in "
-            f"{len(unreported)} traces; they are not in `usage`.",
-        )
-    return (*run.submission.request.warnings, *notes, *counted)
+        counted = f"{sum(unreported)} received tokens in {len(unreported)} traces"
+        notes[f"The upstream gave no account of {counted}; they are not in `usage`."] = None
+    return (*run.submission.request.warnings, *notes)
 
 
 def fault_of(error: ChorusError) -> Fault:

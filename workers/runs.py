@@ -28,7 +28,7 @@ encode = msgspec.json.encode
 
 def connect(url: str) -> redis.Redis:
     """A client whose pool does not refuse a burst: redis-py's own limit of 100 loses acks."""
-    return redis.Redis.from_url(url, max_connections=POOL, socket_connect_timeout=5)
+    return redis.Redis.from_url(url, max_connections=POOL, socket_connect_timeout=5, socket_timeout=30)
 
 
 def key_of(run_id: str) -> str:

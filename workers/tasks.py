@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.utils import uuid
 
 from workers.celery import app, settings
+from workers.logs import request_id
 from workers.records import StoredPlan, Why
 from workers.rounds import Rounds
 from workers.runs import Runs, connect
@@ -63,6 +64,7 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
         retries=settings.upstream_retries,
         request_id=arrival.submission.request_id,
     )
+    request_id.set(call.request_id)
     with stops().watch(run_id) as watch:
         trace, text = sample_trace(call, watch)
     runs().keep(run_id, trace, text)
@@ -70,7 +72,6 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
         log.warning(
             "run %s trace %d failed after %d attempts: %s",
             run_id, index, trace.attempts, trace.fault.message,
-            extra={"run_id": run_id, "request_id": call.request_id},
         )  # fmt: skip
     return [index, trace.finish.value, trace.tokens]
 
