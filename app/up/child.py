@@ -6,19 +6,27 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from app.up.processes import Process
 
 STEADY_S = 10.0
-FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-TRIES = 5
 USAGE_ERROR = 2
 PROBE_EVERY_S = 0.05
 REMIND_EVERY_S = 20.0
 LONGEST_LINE_BYTES = 1 << 20
 
 Say = Callable[[str, str], None]
+Note = Callable[[str], None]
+
+
+class Patience(NamedTuple):
+    """How long a process may take to stop, the first pause before a restart, and the last try."""
+
+    grace_s: float = 25.0
+    first_pause_s: float = 0.5
+    tries: int = 5
 
 
 class GaveUp(Exception):
@@ -28,10 +36,11 @@ class GaveUp(Exception):
 class Child:
     """Keeps one process of the table running until it is stopped."""
 
-    def __init__(self, process: Process, say: Say, note: Callable[[str], None]) -> None:
+    def __init__(self, process: Process, say: Say, note: Note, patience: Patience) -> None:
         """`say` gets the lines it prints; `note` gets +PGID and -PGID as groups come and go."""
         self.process = process
-        self.is_ready = False
+        self._patience = patience
+        self._proven = False
         self._say = say
         self._note = note
         self._running: asyncio.subprocess.Process | None = None
@@ -44,9 +53,10 @@ class Child:
             born = asyncio.get_running_loop().time()
             code = await self._run_once()
             steady = asyncio.get_running_loop().time() - born >= STEADY_S
+            self._proven |= steady
             failures = 1 if steady else failures + 1
             self._check_hope(code, failures)
-            pause = min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)
+            pause = min(self._patience.first_pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
             self._say("chorus", f"{self.process.name} {ending(code)}; starting again in {pause:g} s")
             await asyncio.sleep(pause)
 
@@ -59,11 +69,12 @@ class Child:
                 remind = clock()
                 self._say("chorus", f"still waiting for {self.process.name}: {why}")
             await asyncio.sleep(PROBE_EVERY_S)
-        self.is_ready = True
+        self._proven |= self.process.probe is not None
         return clock() - born
 
-    async def stop(self, grace_s: float) -> None:
-        """SIGTERM to the process, after `grace_s` SIGKILL to its group."""
+    async def stop(self) -> None:
+        """SIGTERM to the process, SIGKILL to its group when that is done or takes too long."""
+        grace_s = self._patience.grace_s
         if self._running is None:
             return
         with suppress(ProcessLookupError):
@@ -110,13 +121,18 @@ class Child:
         self._running = None
 
     async def _read(self, output: asyncio.StreamReader | None) -> None:
-        while output and (line := await output.readline()):
-            self._say(self.process.name, line.decode(errors="replace").rstrip())
+        while output and not output.at_eof():
+            try:
+                line = await output.readline()
+            except ValueError:
+                line = b"(a line too long to show)"
+            if text := line.decode(errors="replace").rstrip():
+                self._say(self.process.name, text)
 
     def _check_hope(self, code: int, failures: int) -> None:
         if code == USAGE_ERROR:
             raise GaveUp(f"{self.process.name} cannot start with these settings (see its lines above)")
-        if failures >= TRIES and not self.is_ready:
+        if failures >= self._patience.tries and not self._proven:
             raise GaveUp(f"{self.process.name} {ending(code)} {failures} times without getting ready")
 
 

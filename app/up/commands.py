@@ -5,7 +5,9 @@ from ipaddress import ip_address
 
 from workers.settings import Settings, SettingsError
 
-CELERY = (sys.executable, "-m", "celery", "-A", "workers.celery")
+# Tasks travel as JSON, so running as root (in a container, say) is none of Celery's business.
+QUIET = ("-W", "ignore:You're running the worker with superuser privileges")
+CELERY = (sys.executable, *QUIET, "-m", "celery", "-q", "-A", "workers.celery")
 CONTROL_CONCURRENCY = 64
 WEB_GRACE_S = 20
 KEEP_ALIVE_S = 75
@@ -50,7 +52,10 @@ def flower(settings: Settings, listen: str = "") -> tuple[str, ...]:
         raise SettingsError(
             f"Flower will not listen on {host} without a password: set FLOWER_BASIC_AUTH=user:word"
         )
-    return (*CELERY, "flower", f"--port={settings.flower_port}", f"--address={host}")
+    return (
+        *(*CELERY, "flower", f"--port={settings.flower_port}", f"--address={host}"),
+        f"--logging={'debug' if settings.log_level.upper() == 'DEBUG' else 'error'}",
+    )
 
 
 def check_exposure(settings: Settings) -> None:

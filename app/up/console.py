@@ -1,7 +1,6 @@
 """What `chorus up` prints: every line with the coloured name of who says it."""
 
 from dataclasses import dataclass, field
-from itertools import cycle
 
 import click
 
@@ -16,14 +15,13 @@ class Console:
     width: int = 8
     bare: bool = False
     _colours: dict[str, str] = field(default_factory=dict)
-    _palette: cycle[str] = field(default_factory=lambda: cycle(COLOURS))
 
     def say(self, speaker: str, line: str) -> None:
         """One line of `speaker`'s."""
         if self.bare:
             click.echo(line)
             return
-        colour = self._colours.setdefault(speaker, next(self._palette))
+        colour = self._colours.setdefault(speaker, COLOURS[len(self._colours) % len(COLOURS)])
         click.echo(click.style(f"{speaker:<{self.width}} | ", fg=colour) + line)
 
     def step(self, line: str) -> None:

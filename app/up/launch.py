@@ -1,6 +1,7 @@
 """What `chorus up` does: look before starting, start, and tell the newcomer what to do next."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -98,6 +99,15 @@ async def _until_ready(settings: Settings) -> str:
 async def _reason(url: str) -> str:
     try:
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
-            return (await client.get(url)).text.strip()
+            return missing((await client.get(url)).text)
     except httpx.TransportError:
         return "the API does not answer"
+
+
+def missing(report: str) -> str:
+    """The parts that cannot serve, a line each, out of the text of GET /ready."""
+    try:
+        parts = json.loads(report)["parts"].items()
+    except (ValueError, KeyError):
+        return report.strip()
+    return "\n".join(f"{name}: {part['message']}" for name, part in parts if "message" in part)

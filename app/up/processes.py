@@ -36,7 +36,7 @@ def _rows(settings: Settings) -> Iterator[Process]:
         yield _process("redis", probe=socket_probe(settings.redis_socket), gate=True)
     if settings.upstream.name == "demo":
         yield _process("demo", probe=http_probe(f"{local_url('', settings.demo_port)}/health"))
-    yield _process("control", "worker", "--control")
+    yield _process("control", "worker", "--control", role="worker")
     yield from (_sampler(number, settings.workers) for number in range(1, settings.workers + 1))
     web = local_url(settings.host, settings.port)
     yield _process("web", "serve", probe=http_probe(f"{web}/health"))
@@ -47,9 +47,9 @@ def _rows(settings: Settings) -> Iterator[Process]:
 
 def _sampler(number: int, of: int) -> Process:
     if of == 1:
-        return _process("sample", "worker", "--sample")
+        return _process("sample", "worker", "--sample", role="worker")
     name = f"sample-{number}"
-    return _process(name, "worker", "--sample", "--name", name, role="sample")
+    return _process(name, "worker", "--sample", "--name", name, role="worker")
 
 
 def _process(

@@ -10,10 +10,9 @@ from itertools import groupby
 from typing import IO
 
 from app.up import guard
-from app.up.child import Child, GaveUp, Say
+from app.up.child import Child, GaveUp, Patience, Say
 from app.up.processes import Process
 
-GRACE_S = 10.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -24,12 +23,12 @@ class Stopped(Exception):
 class Supervisor:
     """Owns the processes: while it lives they run, and none outlives it."""
 
-    def __init__(self, table: Sequence[Process], say: Say, grace_s: float = GRACE_S) -> None:
-        """`say(speaker, line)` gets all output; `grace_s` is how long each may take to stop."""
+    def __init__(self, table: Sequence[Process], say: Say, patience: Patience | None = None) -> None:
+        """`say(speaker, line)` gets all output."""
+        patience = patience or Patience()
         self._guard = start_guard()
-        self._children = [Child(process, say, self._note) for process in table]
+        self._children = [Child(process, say, self._note, patience) for process in table]
         self._say = say
-        self._grace_s = grace_s
         self._asked = asyncio.Event()
 
     async def run(self, when_ready: Callable[[], Awaitable[None]]) -> int:
@@ -69,7 +68,7 @@ class Supervisor:
 
     async def _stop(self) -> None:
         for _, group in groupby(reversed(self._children), key=lambda child: child.process.role):
-            await asyncio.gather(*(child.stop(self._grace_s) for child in group))
+            await asyncio.gather(*(child.stop() for child in group))
         self._guard.stdin.close()  # type: ignore[union-attr]
         self._guard.wait()
         self._say("chorus", "all stopped")
