@@ -15,7 +15,9 @@ _LABEL = re.compile(
     r"|([B-HJ-Z])(?=\s))",
     re.IGNORECASE,
 )
-_OPTION_LINE = re.compile(r"[\s*_\"'>-]*(?:(?i:option|choice)\s+)?[(\[]?([A-Za-z])(?:[)\].:]+(?:\s|\*|\Z)|[*_]*\s*\Z)")
+_OPTION_LINE = re.compile(
+    r"[\s*_\"'>-]*(?:(?i:option|choice)\s+)?[(\[]?([A-Za-z])(?:[)\].:]+(?:\s|\*|\Z)|[*_]*\s*\Z)"
+)
 _IS_CORRECT = re.compile(
     r"(?:\(([A-Za-z])\)|\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Za-z])\b\)?|(?<![\w'])([B-H])(?!\w))[*_\"'.)]{0,4}"
     r"\s(?:is|must be|would be|seems)\s(?:the\s)?(?:correct|right|best|answer)"
@@ -37,7 +39,7 @@ def choice(text: str, *, complete: bool = True) -> str | None:
 
 
 def _explicit(text: str, *, complete: bool) -> Iterator[str]:
-    yield from reversed([box for box in boxes(text)])
+    yield from reversed(boxes(text))
     correct = [_first(found) for found in _IS_CORRECT.finditer(text)]
     stated = list(statements(text, complete=complete))
     yield from stated

@@ -11,13 +11,15 @@ _MAX_SENTENCE = 400
 _NO_CONTENT = re.compile(r"[\s*_`$\\\[\]#=|-]*\Z|```\w*\s*\Z|</?\w+>\s*\Z")
 _SENTENCE_END = re.compile(r"[.!?](?=[*_\"')\]]*\s+[^\sa-z])|[。！？]")
 _CONNECTIVE = re.compile(
-    r"(?:[>\-*_#\s]|\d\.\s)*(?:so|therefore|thus|hence|then|finally|in (?:total|all|conclusion|summary)"
-    r"|altogether|overall|as a result|consequently|accordingly|this means(?: that)?|we (?:get|have))\b[,:\s]*",
+    r"(?:[>\-*_#\s]|\d\.\s)*(?:so|therefore|thus|hence|then|finally|in (?:total|all|conclusion)"
+    r"|in summary|altogether|overall|as a result|consequently|accordingly|this means(?: that)?"
+    r"|we (?:get|have))\b[,:\s]*",
     re.IGNORECASE,
 )
 _LINK = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|equal to|totals?|gives?(?: us)?|makes?|leaves?)\b|[:=≈])"
-    r"(?:\s+(?:about|approximately|exactly|only|equal to|always|therefore|thus|then|now|a total of)\b)*[\s*_]*"
+    r"(?:\s+(?:about|approximately|exactly|only|equal to|always|therefore|thus|then|now"
+    r"|a total of)\b)*[\s*_]*"
 )
 _VERB_BEFORE_NUMBER = re.compile(
     r"\b(?:is|are|was|were|be|equals?|ha[sd]|have|gets?|got|gives?|makes?|made|costs?|takes?|took|needs?"
@@ -28,7 +30,9 @@ _NUMBER = re.compile(
     r"(?<![\w.,^/\\{])-?[$€£]?-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+|\s?\\?%)?(?![\d^_]|\.\d)"
     r"|-?(?:\d+\s?)?\\[dt]?frac\s?\{-?\d+\}\s?\{\d+\}"
 )
-_UNSOLVED = re.compile(r"\d\s*[A-Za-z](?![A-Za-z])|(?<![A-Za-z])[A-Za-z]\s*[+*/^-]|[+*/-]\s*[A-Za-z](?![A-Za-z])")
+_UNSOLVED = re.compile(
+    r"\d\s*[A-Za-z](?![A-Za-z])|(?<![A-Za-z])[A-Za-z]\s*[+*/^-]|[+*/-]\s*[A-Za-z](?![A-Za-z])"
+)
 _NAME = re.compile(
     r"(?:the|it|it's|this|that|its|his|her|their|my|your)\b[^.]*?\s(?:is|was|are)\s+[\"'*_]*"
     r"((?:[^\W\d_a-z][\w'’.-]*)(?:\s(?:[^\W\d_a-z][\w'’.-]*|de|of|la|del|da|and)){0,4})[\"'*_]*\Z",

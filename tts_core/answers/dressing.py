@@ -9,15 +9,19 @@ _PLAIN_DIGITS = str.maketrans(_SUPERSCRIPTS + _SUBSCRIPTS, "0123456789+-" * 2)
 _RAISED = re.compile(f"[{_SUPERSCRIPTS}]+")
 _LOWERED = re.compile(f"[{_SUBSCRIPTS}]+")
 _VULGAR_AFTER_DIGIT = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
+_NAMES = ("pi", "infty", "le", "ge", "ne", "pm", "sqrt", "cup", "cap", "in")
+_COMMANDS = {s: f"\\{name} " for s, name in zip("π∞≤≥≠±√∪∩∈", _NAMES, strict=True)}
 _SIGNS = str.maketrans(
     {
         **dict.fromkeys("−‐‑‒–—﹣", "-"),
         **dict.fromkeys("“”„‟″", '"'),
         **dict.fromkeys("‘’‚‛", "'"),
-        **{"⁄": "/", "×": "*", "⋅": "*", "·": "*", "∗": "*", "÷": "/"},
-        **{"π": "\\pi ", "∞": "\\infty ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne "},
-        **{"±": "\\pm ", "√": "\\sqrt ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in "},
-        **{"。": ".", "、": ",", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": ""},
+        **dict.fromkeys("×⋅·∗", "*"),
+        **dict.fromkeys("⁄÷", "/"),
+        **dict.fromkeys("\u200b\u200c\u200d\ufeff", ""),
+        **_COMMANDS,
+        "。": ".",
+        "、": ",",
     }
 )
 
@@ -37,9 +41,7 @@ _COMMAND = re.compile(
     r"|boxed|fbox|bf|displaystyle)?\s*(?=\{)|(?=\{)"
 )
 _TRAILING = re.compile(r"(?:[\s.,;:\"]|(?<=[^\W\d_]{2})!|\\{2}|\\[ ,;:!])+\Z")
-_LEADING = re.compile(
-    r"(?:[\s,;:\"]+|[Tt]he(?=\s)|[Aa]n?(?=\s+[^\W\d_]{3})|\\displaystyle(?![A-Za-z]))+"
-)
+_LEADING = re.compile(r"(?:[\s,;:\"]+|[Tt]he(?=\s)|[Aa]n?(?=\s+[^\W\d_]{3})|\\displaystyle(?![A-Za-z]))+")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
@@ -66,7 +68,7 @@ def alphabet(text: str) -> str:
 
 
 def _strip(text: str) -> str:
-    if text[:1] not in "tTaA,;:\" \\\n" and text[-1:].isalnum():
+    if text[:1] not in 'tTaA,;:" \\\n' and text[-1:].isalnum():
         return text
     end = _TRAILING.search(text)
     text = text[: end.start()] if end else text

@@ -96,7 +96,7 @@ def _whole_json(text: str) -> Answer | None:
     return Answer(key=f"json:{form}", text=spelling)
 
 
-def _boxed(text: str, complete: bool) -> Answer | None:
+def _boxed(text: str, _complete: bool) -> Answer | None:
     boxed = boxes(text)
     return _answer(boxed[-1]) if boxed else None
 
@@ -113,7 +113,7 @@ def _number(text: str, complete: bool) -> Answer | None:
     return _answer(last_number(last_line(text))) if complete else None
 
 
-def _json(text: str, complete: bool) -> Answer | None:
+def _json(text: str, _complete: bool) -> Answer | None:
     found = last_json(text)
     return Answer(key=f"json:{found[1]}", text=found[0]) if found else None
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,10 +57,7 @@ def last_json(text: str) -> tuple[str, str] | None:
         form = read_json(spelling)
         if form is not None:
             return spelling, form
-    last = None
-    for spelling, value in _values(text):
-        last = (spelling, value) or last
-    return last
+    return next(iter(deque(_values(text), maxlen=1)), None)
 
 
 def _fences(text: str) -> list[str]:

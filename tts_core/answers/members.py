@@ -31,8 +31,8 @@ def _bracketed(tokens: list[str]) -> tuple[str, list[str], str]:
     if len(tokens) < 2 or tokens[0] not in _OPENING or tokens[-1] not in _CLOSING:
         return "", tokens, ""
     depth = 0
-    for token in tokens[:-1]:
-        depth += (token in _OPENING) - (token in _CLOSING)
+    for piece in tokens[:-1]:
+        depth += (piece in _OPENING) - (piece in _CLOSING)
         if depth == 0:
             return "", tokens, ""
     return tokens[0], tokens[1:-1], tokens[-1]
@@ -41,10 +41,10 @@ def _bracketed(tokens: list[str]) -> tuple[str, list[str], str]:
 def _split(tokens: list[str]) -> list[list[str]]:
     members: list[list[str]] = [[]]
     depth = 0
-    for token in tokens:
-        depth += (token in _OPENING) - (token in _CLOSING)
-        if token == "," and depth == 0:
+    for piece in tokens:
+        depth += (piece in _OPENING) - (piece in _CLOSING)
+        if piece == "," and depth == 0:
             members.append([])
         else:
-            members[-1].append(token)
+            members[-1].append(piece)
     return members
