@@ -15,6 +15,9 @@ from tts_core.model import Fault
 log = logging.getLogger(__name__)
 
 
+Body = dict[str, dict[str, str | None]]
+
+
 class Meaning(NamedTuple):
     """What a client is told."""
 
@@ -61,12 +64,12 @@ def meaning_of(error: ChorusError) -> Meaning:
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
 
 
-def body_of(error: ChorusError) -> dict[str, dict[str, str | None]]:
+def body_of(error: ChorusError) -> Body:
     """OpenAI's error object, all four keys present."""
     return shape(public_message(error), meaning_of(error).type, error.param, public_code(error))
 
 
-def shape(message: str, kind: str, param: str | None, code: str | None) -> dict[str, dict[str, str | None]]:
+def shape(message: str, kind: str, param: str | None, code: str | None) -> Body:
     """OpenAI's error object."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 

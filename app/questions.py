@@ -37,7 +37,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
     Raises InvalidRequest.
     """
     model, suffix = split_model(body["model"])
-    strategy = find_strategy(named or body.get("tts_strategy") or suffix or settings.default_strategy)
+    strategy = find_strategy(named or body.get("tts_strategy", suffix or settings.default_strategy))
     request = Request(
         sampling=read_sampling(body, model, settings),
         strategy=strategy.name,

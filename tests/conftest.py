@@ -44,8 +44,3 @@ def client(service: Service) -> Iterator[OpenAI]:
     with OpenAI(base_url=service.base_url, api_key="any", max_retries=0) as found:
         yield found
 
-
-def ask(client: OpenAI, **changes: object) -> object:
-    """One plain question."""
-    question = [{"role": "user", "content": "What is 6*7?"}]
-    return client.chat.completions.create(**({"model": "m", "messages": question} | changes))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, jsonify, request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from app.errors import answer, error_of
 from app.presence import client_is_gone
@@ -49,8 +49,11 @@ def read_json() -> Any:
     """The body as strict JSON (no NaN). Raises InvalidRequest, or UnsupportedMediaType."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("The body must be JSON, sent with 'Content-Type: application/json'.")
+    body = request.get_data(cache=False)
+    if len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:  # chunked bodies are cut there in silence
+        raise RequestEntityTooLarge
     try:
-        return msgspec.json.decode(request.get_data(cache=False))
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}", code="invalid_json") from error
 

@@ -100,7 +100,7 @@ class ChatSchema(Schema):
     )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def no_misspelt_options(self, data: Any, original: Any, **_: Any) -> None:
+    def no_misspelt_options(self, _: Any, original: Any, **__: Any) -> None:
         """An unknown tts_* field is a mistake, never something for the upstream."""
         for name in original if isinstance(original, dict) else ():
             if name.startswith(PREFIX) and name not in self.fields:
