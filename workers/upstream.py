@@ -3,7 +3,10 @@
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import certifi
@@ -148,15 +151,25 @@ def masked(message: str, upstream: Upstream) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds, when it is a number."""
+    """Seconds to wait, from Retry-After-Ms or Retry-After (seconds or a date); None when not told."""
+    if (milliseconds := number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1000
+    told = headers.get("retry-after", "")
+    if (seconds := number(told)) is not None:
+        return seconds
     try:
-        return max(0.0, float(headers["retry-after-ms"]) / 1000)
-    except (KeyError, ValueError):
-        pass
-    try:
-        return max(0.0, float(headers["retry-after"]))
-    except (KeyError, ValueError):
+        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+    except ValueError:
         return None
+
+
+def number(told: str | None) -> float | None:
+    """A number that is not negative; NaN and infinity are none."""
+    try:
+        value = float(told or "nan")
+    except ValueError:
+        return None
+    return max(0.0, value) if isfinite(value) else None
 
 
 def chunks(response: httpx.Response, *, keep: bool) -> Iterator[Chunk]:

@@ -46,9 +46,7 @@ def test_the_content_is_the_winners_own_text(client: OpenAI, upstream: ScriptedU
     assert choice.finish_reason == "length"
 
 
-def test_usage_is_the_sum_of_what_the_upstream_reported(
-    client: OpenAI, upstream: ScriptedUpstream
-) -> None:
+def test_usage_is_the_sum_of_what_the_upstream_reported(client: OpenAI, upstream: ScriptedUpstream) -> None:
     said = "The answer is \\boxed{42}."
     upstream.reply = lambda _call: text(said)
     usage = ask(client, extra_body={"tts_budget": 3}).usage
@@ -105,9 +103,7 @@ def test_without_logprobs_the_votes_are_not_weighted_and_a_warning_says_so(
     assert "not weighted" in told["warnings"][0]
 
 
-def test_required_logprobs_that_do_not_come_are_a_400(
-    service: Service, upstream: ScriptedUpstream
-) -> None:
+def test_required_logprobs_that_do_not_come_are_a_400(service: Service, upstream: ScriptedUpstream) -> None:
     upstream.reply = lambda _call: text("\\boxed{42}", logprobs=False)
     answer = post(service.url, tts_budget=2, tts_require_logprobs=True)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "tts_require_logprobs")

@@ -61,7 +61,11 @@ def test_a_refusal_is_not_tried_again(service: Service, upstream: ScriptedUpstre
 @pytest.mark.parametrize(
     ("bad", "status", "kind"),
     [
-        (error(400, message="context too long", code="context_length_exceeded"), 400, "invalid_request_error"),
+        (
+            error(400, message="context too long", code="context_length_exceeded"),
+            400,
+            "invalid_request_error",
+        ),
         (error(401), 502, "server_error"),
         (error(403), 502, "server_error"),
         (error(404, message="no such model"), 404, "invalid_request_error"),
@@ -89,7 +93,9 @@ def test_the_upstreams_code_is_handed_on(service: Service, upstream: ScriptedUps
     assert post(service.url, tts_strategy="single").json()["error"]["code"] == "context_length_exceeded"
 
 
-@pytest.mark.parametrize("bad", [cut(1), drop(), garbage(), error(500)], ids=["cut", "drop", "garbage", "500"])
+@pytest.mark.parametrize(
+    "bad", [cut(1), drop(), garbage(), error(500)], ids=["cut", "drop", "garbage", "500"]
+)
 def test_an_upstream_that_stays_broken_is_a_502(
     service: Service, upstream: ScriptedUpstream, bad: Reply
 ) -> None:
@@ -98,7 +104,9 @@ def test_an_upstream_that_stays_broken_is_a_502(
     assert (answer.status_code, answer.json()["error"]["type"]) == (502, "server_error")
 
 
-def test_an_upstream_that_refuses_connections_is_a_502(service: Service, upstream: ScriptedUpstream) -> None:
+def test_an_upstream_that_refuses_connections_is_a_502(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
     upstream.close_port()
     try:
         answer = post(service.url, tts_strategy="single")
@@ -118,7 +126,9 @@ def test_what_was_spent_in_vain_is_not_spent_again_by_an_sdk(
 
 def test_refused_logprobs_are_done_without(client: OpenAI, upstream: ScriptedUpstream) -> None:
     refusal = error(400, message="This model does not support logprobs.")
-    upstream.reply = lambda call: refusal if call.body.get("logprobs") else text("\\boxed{42}", logprobs=False)
+    upstream.reply = lambda call: (
+        refusal if call.body.get("logprobs") else text("\\boxed{42}", logprobs=False)
+    )
     told = choose(client, extra_body={"tts_budget": 2}).tts_metadata
     assert told["answer"] == "42"
     assert "sampled without them" in told["warnings"][0]
@@ -168,7 +178,8 @@ def test_a_client_that_leaves_stops_the_upstream(service: Service, upstream: Scr
 
 
 @pytest.mark.parametrize(
-    "capture", ["llamacpp_stream_lp5_usage.http", "llamacpppython_stream_lp5.http", "llamacpp_nonstream_lp20.http"]
+    "capture",
+    ["llamacpp_stream_lp5_usage.http", "llamacpppython_stream_lp5.http", "llamacpp_nonstream_lp20.http"],
 )
 def test_real_servers_are_understood(client: OpenAI, upstream: ScriptedUpstream, capture: str) -> None:
     upstream.reply = lambda _call: raw(Path(__file__).parents[1] / "wire" / capture)
