@@ -1,0 +1,1 @@
+"""The benchmark: Chorus against the same upstream calls made by one bare asyncio process."""

@@ -1,0 +1,191 @@
+"""The page: figures, targets, and a plain sentence for each target that was missed."""
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.cases import Effort, Measured, Waiting
+
+HEADER = (
+    "clients x traces", "wall s", "ratio", "httpx ratio", "req/s", "latency p50/p99 s",
+    "added p50/p99 ms", "after vote p50/p99 ms", "CPU ms/trace: workers + web + redis (baseline)",
+    "CPU ratio", "KB/trace", "errors",
+)  # fmt: skip
+CROWDED_TRACES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure and the most it may be."""
+
+    name: str
+    limit: float
+    unit: str
+    figure: float
+    reading: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is within the limit."""
+        return self.figure <= self.limit
+
+
+def report(effort: Effort, cases: Sequence[Measured], waiting: Waiting | None, command: str) -> str:
+    """The whole page in Markdown."""
+    targets = list(targets_of(cases, waiting))
+    sections = [
+        "# Benchmarks",
+        introduction(effort, command),
+        "## Figures",
+        table(HEADER, [row(case) for case in cases]),
+        LEGEND,
+        "## Targets",
+        table(("target", "limit", "measured", "met"), [target_row(target) for target in targets]),
+        *reading_lines(targets, cases, waiting),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def introduction(effort: Effort, command: str) -> str:
+    """What was run, and on what."""
+    return (
+        f"Written by `{command}`. {os.cpu_count()} cores ({processor()}), {memory_gb():.0f} GB, "
+        f"Python {platform.python_version()}, {platform.system()}. Load driver, upstream, Redis, web "
+        "and workers share these cores.\n\n"
+        f"Every trace is a stream of {effort.tokens} tokens at {effort.rate:g} tokens/s, each a chunk "
+        "of about 2.1 KB with 20 top log-probabilities "
+        f"({effort.tokens / effort.rate:g} s at best). The baseline makes the same calls and the same "
+        "parse in one bare asyncio process, without a service. Baseline and Chorus run in turn "
+        f"({effort.pairs} pairs of runs for each load); ratios are medians over the pairs."
+    )
+
+
+LEGEND = (
+    "*ratio*: wall time over the baseline's; *httpx ratio*: the same for a baseline written with "
+    "httpx.AsyncClient. *added*: latency at the client less the slowest trace. *after vote*: latency at "
+    "the client less Chorus's own elapsed time, an upper bound of vote to HTTP response. *KB/trace*: "
+    "resident memory of all processes at its peak over that of an idle Chorus, per trace in flight."
+)
+
+
+def row(case: Measured) -> tuple[str, ...]:
+    """A line of the table of figures."""
+    wall_s = case.median_of("wall_s")
+    base = case.baselines[0]
+    split = " + ".join(f"{case.runs[-1].cpu_ms_per_trace[g]:.1f}" for g in ("workers", "web", "redis"))
+    return (
+        case.load.name,
+        f"{wall_s:.2f}",
+        f"{case.ratio:.2f}",
+        f"{case.httpx.wall_s / base.wall_s:.2f}",
+        f"{case.median_of('requests_per_s'):.1f}",
+        pair(case, "latency_s", ".2f"),
+        pair(case, "added_ms", ".0f"),
+        pair(case, "after_vote_ms", ".1f"),
+        f"{split} ({base.cpu_ms_per_trace:.1f})",
+        f"{case.cpu_ratio:.1f}",
+        f"{case.kb_per_trace:.0f}",
+        str(len(case.errors)),
+    )
+
+
+def pair(case: Measured, figure: str, digits: str) -> str:
+    """p50 / p99."""
+    return " / ".join(f"{case.median_of(figure, index):{digits}}" for index in (0, 1))
+
+
+def targets_of(cases: Sequence[Measured], waiting: Waiting | None) -> Iterator[Target]:
+    """The targets that the cases at hand can be held against."""
+    found = {case.load.name: case for case in cases}
+    for name, limit in (("1x8", 1.04), ("10x8", 1.15), ("50x8", 1.35), ("1x512", 1.5)):
+        if name in found:
+            yield ratio_target(found[name], limit)
+    if "1x8" in found:
+        added_ms = found["1x8"].median_of("added_ms", 0)
+        yield Target("added latency p50, 1x8", 40, "ms", added_ms, "is spent outside the traces")
+    if "10x8" in found:
+        after_ms = found["10x8"].median_of("after_vote_ms", 0)
+        reading = "pass between Chorus's own clock and the client's: reading, rendering, scheduling"
+        yield Target("vote to HTTP response p50, 10x8", 5, "ms", after_ms, reading)
+    crowded = [case for case in cases if case.load.in_flight >= CROWDED_TRACES]
+    if crowded:
+        yield cpu_target(max(crowded, key=lambda case: case.cpu_ratio))
+        yield memory_target(max(crowded, key=lambda case: case.load.in_flight))
+    if waiting:
+        yield Target(
+            f"CPU in web, {waiting.clients} clients waiting", 3, "%", waiting.web_cpu_percent,
+            "of one core goes into waiting",
+        )  # fmt: skip
+
+
+def ratio_target(case: Measured, limit: float) -> Target:
+    """Wall time against the baseline."""
+    run, base = case.runs[-1], case.baselines[-1]
+    busy = run.service_cpu_ms_per_trace * case.load.total_traces / 1000 / run.wall_s
+    reading = (
+        f"the wall time of the baseline ({run.wall_s:.2f} s against {base.wall_s:.2f} s in the last "
+        f"pair); Chorus kept {busy:.1f} of {os.cpu_count()} cores busy, next to upstream and driver"
+    )
+    return Target(f"wall time, {case.load.name}", limit, "x baseline", case.ratio, reading)
+
+
+def cpu_target(case: Measured) -> Target:
+    """CPU against the baseline."""
+    split = case.runs[-1].cpu_ms_per_trace
+    most = max(split, key=lambda group: split[group])
+    reading = f"the CPU of the baseline at {case.load.name}; {split[most]:.1f} ms of it in {most}"
+    return Target(f"CPU per trace, worst ({case.load.name})", 2.5, "x baseline", case.cpu_ratio, reading)
+
+
+def memory_target(case: Measured) -> Target:
+    """Memory per trace in flight."""
+    reading = f"of resident memory a trace at {case.load.name}, all processes together"
+    return Target(f"memory per trace in flight, {case.load.name}", 120, "KB", case.kb_per_trace, reading)
+
+
+def target_row(target: Target) -> tuple[str, ...]:
+    """A line of the table of targets."""
+    limit, figure = (f"{value:.3g} {target.unit}" for value in (target.limit, target.figure))
+    return target.name, f"<= {limit}", figure, "yes" if target.met else "**no**"
+
+
+def reading_lines(
+    targets: Sequence[Target], cases: Sequence[Measured], waiting: Waiting | None
+) -> list[str]:
+    """A paragraph for every miss and every error."""
+    missed = [
+        f"**Missed: {target.name}.** {target.figure:.3g} {target.unit} instead of at most "
+        f"{target.limit:.3g}: {target.figure:.3g} {target.unit.removesuffix(' baseline')} "
+        f"{target.reading}."
+        for target in targets
+        if not target.met
+    ]
+    failed = [
+        f"**Errors in {case.load.name}:** {len(case.errors)}, the first: `{case.errors[0]}`"
+        for case in cases
+        if case.errors
+    ]
+    if waiting and waiting.errors:
+        failed.append(f"**Errors while waiting:** {len(waiting.errors)}, the first: `{waiting.errors[0]}`")
+    return failed + (missed or ["All targets that were measured are met."] * bool(targets))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def processor() -> str:
+    """The CPU's name where the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text().splitlines() if listing.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def memory_gb() -> float:
+    """Physical memory in GB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

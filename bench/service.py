@@ -1,0 +1,126 @@
+"""What is measured: a scripted upstream and a whole Chorus, started here and stopped again."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+
+WAITING_CLIENTS = 1000
+READY_TIMEOUT_S = 60.0
+ASK_EVERY_S = 0.1
+STOP_TIMEOUT_S = 30.0
+# Room for the waiting clients: a thread each in the web, a slot each in the two samplers.
+SETTINGS = {
+    "FLOWER": "false",
+    "LOG_LEVEL": "WARNING",
+    "WEB_THREADS": str(WAITING_CLIENTS + 100),
+    "WORKER_CONCURRENCY": str(WAITING_CLIENTS // 2 + 100),
+}
+LAST_LINES = 20
+
+
+class NotReady(Exception):
+    """A process did not come up; the message has its last lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running Chorus and its upstream: base URLs with /v1, and the supervisor's process id."""
+
+    base_url: str
+    upstream_url: str
+    supervisor: int
+
+    def upstream_stats(self) -> Mapping[str, float]:
+        """What the upstream has counted since it started."""
+        url = self.upstream_url.removesuffix("/v1") + "/stats"
+        return httpx.get(url, trust_env=False).json()
+
+
+@contextmanager
+def running_service(tokens: int, rate: float) -> Iterator[Service]:
+    """Upstream and Chorus, ready. Raises NotReady."""
+    with (
+        TemporaryDirectory(prefix="chorus-bench-") as home,
+        running_upstream(tokens, rate) as upstream_url,
+        running_chorus(Path(home), upstream_url) as service,
+    ):
+        yield service
+
+
+@contextmanager
+def running_upstream(tokens: int, rate: float) -> Iterator[str]:
+    """The scripted upstream's base URL."""
+    command = [sys.executable, "-m", "bench.upstream", f"--tokens={tokens}", f"--rate={rate}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/v1"
+        finally:
+            process.kill()
+
+
+@contextmanager
+def running_chorus(home: Path, upstream_url: str) -> Iterator[Service]:
+    """`chorus up` with its data, its log and its working directory in `home`."""
+    port, log = free_port(), home / "log"
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    own = {"UPSTREAM_BASE_URL": upstream_url, "PORT": str(port), "CHORUS_DATA_DIR": str(home)}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "app.cli", "up"],
+            cwd=home,
+            env={**inherited, **SETTINGS, **own},
+            stdout=output,
+            stderr=output,
+        ) as process,
+    ):
+        try:
+            wait_until_ready(f"http://127.0.0.1:{port}/ready", process, log)
+            yield Service(f"http://127.0.0.1:{port}/v1", upstream_url, process.pid)
+        finally:
+            stop(process)
+
+
+def wait_until_ready(url: str, process: subprocess.Popen, log: Path) -> None:
+    """Returns when `url` answers 200. Raises NotReady when the process ends or takes too long."""
+    give_up_s = time.monotonic() + READY_TIMEOUT_S
+    while not is_ready(url):
+        if process.poll() is not None or time.monotonic() > give_up_s:
+            lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            raise NotReady("\n".join([f"{url} never answered 200:", *lines]))
+        time.sleep(ASK_EVERY_S)
+
+
+def is_ready(url: str) -> bool:
+    """Whether `url` answers 200 now."""
+    try:
+        return httpx.get(url, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ctrl-C, as a person would; the supervisor stops its children."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait(STOP_TIMEOUT_S)
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
