@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -96,17 +96,20 @@ class Child:
         return await self.process.probe() if self.process.probe else ""
 
     async def _run_once(self) -> int:
-        self._running = await asyncio.create_subprocess_exec(
-            *self.process.command,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            limit=LONGEST_LINE_BYTES,
-            start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        output, its_end = os.pipe()
+        try:
+            self._running = await asyncio.create_subprocess_exec(
+                *self.process.command,
+                stdin=DEVNULL,
+                stdout=its_end,
+                stderr=STDOUT,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        finally:
+            os.close(its_end)
         self._note(f"+{self._running.pid}")
-        self._reading = asyncio.create_task(self._read(self._running.stdout))
+        self._reading = asyncio.create_task(self._read(output))
         code = await self._running.wait()
         self.kill()
         await self._ended()
@@ -120,10 +123,16 @@ class Child:
         self._note(f"-{self._running.pid}")
         self._running = None
 
-    async def _read(self, output: asyncio.StreamReader | None) -> None:
-        while output and not output.at_eof():
+    async def _read(self, output: int) -> None:
+        # Not asyncio's own PIPE: with it, wait() would also wait for whoever inherited the pipe.
+        reader = asyncio.StreamReader(LONGEST_LINE_BYTES)
+        pipe = os.fdopen(output, "rb", buffering=0)
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        while not reader.at_eof():
             try:
-                line = await output.readline()
+                line = await reader.readline()
             except ValueError:
                 line = b"(a line too long to show)"
             if text := line.decode(errors="replace").rstrip():

@@ -1,5 +1,6 @@
 """What `chorus up` prints: every line with the coloured name of who says it."""
 
+import json
 from dataclasses import dataclass, field
 
 import click
@@ -10,7 +11,7 @@ SELF = "chorus"
 
 @dataclass(slots=True)
 class Console:
-    """Lines of several speakers; `bare` leaves out the names, for machine-readable logs."""
+    """Lines of several speakers; `bare` leaves out the names: each is JSON already."""
 
     width: int = 8
     bare: bool = False
@@ -19,7 +20,7 @@ class Console:
     def say(self, speaker: str, line: str) -> None:
         """One line of `speaker`'s."""
         if self.bare:
-            click.echo(line)
+            click.echo(line if speaker != SELF else json.dumps({"logger": SELF, "message": line}))
             return
         colour = self._colours.setdefault(speaker, COLOURS[len(self._colours) % len(COLOURS)])
         click.echo(click.style(f"{speaker:<{self.width}} | ", fg=colour) + line)

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 GRACE_S = 5.0
 LOOK_AGAIN_S = 0.05
@@ -27,16 +27,15 @@ def living_groups(lines: Iterable[str]) -> list[int]:
     return list(groups)
 
 
-def stop_group(group: int, grace_s: float = GRACE_S) -> None:
-    """Ask a process group to stop, and after `grace_s` make it."""
+def stop_groups(groups: Sequence[int], grace_s: float = GRACE_S) -> None:
+    """Ask process groups to stop, the youngest first, and after `grace_s` make those that did not."""
     end = time.monotonic() + grace_s
-    if not send(group, signal.SIGTERM):
-        return
-    while time.monotonic() < end:
-        if not send(group, 0):
-            return
+    left = [group for group in reversed(groups) if send(group, signal.SIGTERM)]
+    while left and time.monotonic() < end:
         time.sleep(LOOK_AGAIN_S)
-    send(group, signal.SIGKILL)
+        left = [group for group in left if send(group, 0)]
+    for group in left:
+        send(group, signal.SIGKILL)
 
 
 def send(group: int, signum: int) -> bool:
@@ -49,11 +48,10 @@ def send(group: int, signum: int) -> bool:
 
 
 def main() -> None:
-    """Wait for the supervisor's end, then stop the rest, the youngest first."""
+    """Wait for the supervisor's end, then stop what is left."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
-    for group in reversed(living_groups(sys.stdin)):
-        stop_group(group)
+    stop_groups(living_groups(sys.stdin))
 
 
 if __name__ == "__main__":
