@@ -1,5 +1,6 @@
 """Whatever the service says holds to OpenAI's own schemas."""
 
+import json
 from typing import Any
 
 import httpx
@@ -152,7 +153,5 @@ def test_a_failed_run_has_a_valid_error(
 
 def error_event(stream: str) -> Any:
     """The last event."""
-    import json
-
     *_, last = [line for line in stream.splitlines() if line.startswith("data: ")]
     return json.loads(last.removeprefix("data: "))
