@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+MAX_LENGTH = 1000
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋"
 _PLAIN_DIGITS = str.maketrans(_SUPERSCRIPTS + _SUBSCRIPTS, "0123456789+-" * 2)
@@ -48,13 +49,14 @@ _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 def undress(text: str) -> str:
     """Strip delimiters, emphasis, `\\text{}`, articles and closing punctuation from both ends.
 
-    Costs up to the square of the length: for answers, not for whole traces.
+    Answers only: what is longer than 1000 characters merely loses its outer white space.
     """
-    while True:
+    while len(text) <= MAX_LENGTH:
         bare = _unwrap(_strip(text))
         if bare == text:
             return text
         text = bare
+    return text.strip()
 
 
 def alphabet(text: str) -> str:

@@ -63,7 +63,7 @@ def _refused(reason: str) -> InvalidRequest:
 
 
 def _answer(spelling: str | None, key_of: Callable[[str], str] = key) -> Answer | None:
-    bare = undress(spelling) if spelling and len(spelling) < 10_000 else spelling
+    bare = undress(spelling) if spelling else None
     return Answer(key=key_of(bare), text=bare) if bare else None
 
 

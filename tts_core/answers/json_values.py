@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MAX_NESTING = 100
+_FIRST_LOOK = 256
 _FENCE = re.compile(r"```(?:json\w*)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
-_OPENING = re.compile(r"[{\[]")
+_OPENING = re.compile(r"\{(?=\s?[\s\"}])|\[(?=\s?[\s\[{\"\dtfn\]-])")
 _NUMERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?", re.IGNORECASE)
 
 
@@ -66,15 +67,34 @@ def _fences(text: str) -> list[str]:
 
 def _values(text: str) -> Iterator[tuple[str, str]]:
     place, wasted = 0, 0
-    while wasted <= 4 * len(text) + 4096 and (opening := _OPENING.search(text, place)):
+    while wasted <= 2 * len(text) + 4096 and (opening := _OPENING.search(text, place)):
         start = opening.start()
+        found, looked_at = _value_at(text, start)
+        if found is None:
+            place, wasted = start + 1, wasted + looked_at
+        else:
+            place = start + len(found[0])
+            yield found
+
+
+def _value_at(text: str, start: int) -> tuple[tuple[str, str] | None, int]:
+    """The value that starts here, if any, and how many characters were looked at.
+
+    Looks at ever longer pieces, since the decoder's errors cost as much as all it was given.
+    """
+    length = _FIRST_LOOK
+    while True:
+        piece = text[start : start + length]
         try:
-            value, place = _DECODER.raw_decode(text, start)
-            yield text[start:place], canonical(value)
+            value, end = _DECODER.raw_decode(piece)
+            return (piece[:end], canonical(value)), end
         except json.JSONDecodeError as error:
-            place, wasted = start + 1, wasted + error.pos - start
+            cut_short = error.pos > length - 16 or error.msg.startswith("Unterminated")
+            if not cut_short or len(piece) < length:
+                return None, length
         except (ValueError, RecursionError):
-            place, wasted = start + 1, wasted + 20_000
+            return None, max(length, 20_000)
+        length *= 4
 
 
 def _no_constant(name: str) -> object:

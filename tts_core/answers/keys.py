@@ -2,12 +2,10 @@
 
 import re
 
-from tts_core.answers.dressing import alphabet, undress
+from tts_core.answers.dressing import MAX_LENGTH, alphabet, undress
 from tts_core.answers.latex import is_prose, tokenize
 from tts_core.answers.members import spell_members
 from tts_core.answers.numerals import read_number
-
-MAX_LENGTH = 1000
 
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\]]?|\(([A-Ja-j])\)\s+\w.*|([A-J])\)\s+\w.*", re.DOTALL)
 _VARIABLE = re.compile(r"\\?[A-Za-z]\s*(?:=|\\in(?![A-Za-z]))\s*(?=[^\s=][^=]+\Z|[^\sA-Za-z=]\Z)")
@@ -35,7 +33,7 @@ def key(text: str) -> str:
 def text_key(text: str) -> str:
     """The `text:` key of an answer whatever it looks like."""
     bare = " ".join(alphabet(_TEXT_COMMAND.sub(r"\1", text)).split())
-    return "text:" + fold(undress(bare) if len(bare) <= MAX_LENGTH else bare)
+    return "text:" + fold(undress(bare))
 
 
 def letter_key(letter: str) -> str:
