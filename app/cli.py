@@ -109,7 +109,7 @@ def redis(settings: Settings) -> None:
     """Run the embedded Redis on a unix socket in CHORUS_DATA_DIR."""
     from app.up import redis as embedded  # noqa: PLC0415
 
-    embedded.prepare(settings)
+    embedded.claim(settings)
     become(embedded.command(settings))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from app.up import demo, redis
 from app.up.banner import banner
 from app.up.commands import check_exposure, flower, local_url
 from app.up.console import Console
-from app.up.probes import PATIENCE_S, http_probe, port_is_free, socket_probe
+from app.up.probes import PATIENCE_S, http_probe, port_is_free
 from app.up.processes import process_table
 from app.up.supervisor import Supervisor
 from workers.settings import Settings, SettingsError
@@ -28,18 +29,9 @@ def look_before(settings: Settings) -> None:
     if settings.upstream.name == "demo":
         demo.check(settings)
     if settings.embedded_redis:
-        redis.prepare(settings)
         redis.server_binary()
-        _check_not_running(settings)
+        os.close(redis.claim(settings))
     _check_ports(settings)
-
-
-def _check_not_running(settings: Settings) -> None:
-    if asyncio.run(socket_probe(settings.redis_socket)()) == "":
-        raise SettingsError(
-            f"Chorus already runs on the data in {Path(settings.data_dir).resolve()}: "
-            "stop it first, or set CHORUS_DATA_DIR to another folder"
-        )
 
 
 def _check_ports(settings: Settings) -> None:

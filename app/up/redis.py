@@ -1,5 +1,7 @@
 """The embedded Redis: Valkey from a wheel, else a server on PATH, on a unix socket."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,9 +46,25 @@ def command(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def prepare(settings: Settings) -> None:
-    """Make the data folder. Raises SettingsError where that is not possible."""
+def claim(settings: Settings) -> int:
+    """Lock the data folder for this process and what it becomes; returns the lock's descriptor.
+
+    Two servers on one append-only file would ruin it. Raises SettingsError when another has the
+    folder, or when it cannot be made.
+    """
+    home = Path(settings.data_dir).resolve()
     try:
-        Path(settings.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SettingsError(f"CHORUS_DATA_DIR={settings.data_dir}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise SettingsError(
+            f"Chorus already runs on the data in {home}: "
+            "stop it first, or set CHORUS_DATA_DIR to another folder"
+        ) from error
+    os.set_inheritable(lock, True)
+    return lock

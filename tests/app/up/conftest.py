@@ -11,6 +11,16 @@ from pathlib import Path
 import pytest
 from service import clean_environment
 
+WAIT_FOR_IT = """
+import asyncio, sys
+from pathlib import Path
+from app.up.probes import socket_probe
+async def wait():
+    while await socket_probe(Path(sys.argv[1]))():
+        await asyncio.sleep(0.01)
+asyncio.run(wait())
+"""
+
 
 class Talker:
     """A process whose lines a test waits for."""
@@ -70,6 +80,19 @@ def talk(tmp_path: Path) -> Iterator[Callable[..., Talker]]:
 def chorus(talk: Callable[..., Talker]) -> Callable[..., Talker]:
     """Start a `chorus` command."""
     return lambda *words, **settings: talk(sys.executable, "-m", "app.cli", *words, **settings)
+
+
+@pytest.fixture
+def serve_redis(chorus: Callable[..., Talker], talk: Callable[..., Talker], tmp_path: Path) -> Callable:
+    """Start `chorus redis` and wait until it answers; the process and the path of its socket."""
+
+    def start() -> tuple[Talker, str]:
+        server = chorus("redis", CHORUS_DATA_DIR=str(tmp_path / "data"))
+        path = str(tmp_path / "data" / "redis.sock")
+        assert talk(sys.executable, "-c", WAIT_FOR_IT, path).end() == 0
+        return server, path
+
+    return start
 
 
 class Wake:

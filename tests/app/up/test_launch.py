@@ -37,10 +37,10 @@ def test_a_port_in_use_is_named_with_its_setting_before_anything_starts(chorus, 
     assert said == f"chorus: port {port} is in use: stop what listens there, or set {setting}\n"
 
 
-def test_a_second_start_on_the_same_data_is_refused(chorus):
-    first = chorus("redis")
-    while "already runs on the data" not in (said := refusal(chorus, PORT=str(free_port()), FLOWER="0")):
-        assert first.process.poll() is None
+def test_a_second_start_on_the_same_data_is_refused(chorus, serve_redis, tmp_path):
+    serve_redis()
+    said = refusal(chorus, CHORUS_DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
+    assert "already runs on the data" in said
     assert "CHORUS_DATA_DIR" in said
 
 

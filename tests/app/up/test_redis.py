@@ -1,37 +1,24 @@
 """The embedded Redis: durable, never evicting, private, and found on every platform or said not to be."""
 
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import redis
 
-from app.up.redis import prepare, server_binary
+from app.up.redis import claim, server_binary
 from workers.settings import Settings, SettingsError
-
-WAIT_FOR_IT = """
-import asyncio, sys
-from pathlib import Path
-from app.up.probes import socket_probe
-async def wait():
-    while await socket_probe(Path(sys.argv[1]))():
-        await asyncio.sleep(0.01)
-asyncio.run(wait())
-"""
 
 pytestmark = pytest.mark.timeout(30)
 
 
 @pytest.fixture
-def start(chorus: Callable, talk: Callable, tmp_path: Path) -> Callable:
-    """Start `chorus redis` and wait until it answers."""
+def start(serve_redis: Callable) -> Callable:
+    """Start `chorus redis`, and a client of it."""
 
     def start_one() -> tuple:
-        server = chorus("redis", CHORUS_DATA_DIR=str(tmp_path / "data"))
-        path = str(tmp_path / "data" / "redis.sock")
-        assert talk(sys.executable, "-c", WAIT_FOR_IT, path).end() == 0
+        server, path = serve_redis()
         return server, redis.Redis(unix_socket_path=path)
 
     return start_one
@@ -65,8 +52,16 @@ def test_others_on_the_machine_cannot_reach_it(start, tmp_path):
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="CHORUS_DATA_DIR"):
-        prepare(Settings(data_dir=str(tmp_path / "file" / "data")))
+        claim(Settings(data_dir=str(tmp_path / "file" / "data")))
 
 
 def test_the_server_of_the_wheel_is_found():
     assert Path(server_binary()).is_file()
+
+
+def test_two_servers_never_share_a_data_folder(start, chorus, tmp_path):
+    _, client = start()
+    client.close()
+    second = chorus("redis", CHORUS_DATA_DIR=str(tmp_path / "data"))
+    assert second.end() == 2
+    assert "already runs on the data" in second.text
