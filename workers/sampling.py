@@ -88,6 +88,7 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
             call.upstream,
             body_of(call),
             timeout_s=call.timeout_s,
+            keep_logprobs=call.sampling.keep_logprobs,
             request_id=call.request_id,
             connected=watch.connected,
         ) as chunks:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
-from typing import Any
 
 import redis
 
@@ -19,34 +18,33 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One trace's view: why it is to stop (None: it is not), and the sockets to shut down then."""
+    """One trace's view: why it is to stop (None: it is not), and the socket to shut down then."""
 
     def __init__(self) -> None:
         self.why: Why | None = None
         self.stopped = Event()
-        self.stream: Any = None
+        self.line: socket.socket | None = None
 
-    def connected(self, stream: Any) -> None:
-        """The trace reads from this network stream now."""
-        self.stream = stream
+    def connected(self, line: socket.socket) -> None:
+        """The trace reads from this socket now."""
+        self.line = line
         if self.why:
-            self.shut()
+            self.shut(line)
 
     def stop(self, why: Why) -> None:
         """Tell the trace and wake it, wherever it waits."""
         self.why = why
         self.stopped.set()
-        self.shut()
+        if self.line:
+            self.shut(self.line)
 
-    def shut(self) -> None:
-        """End a read that may be stalled."""
-        line = self.stream and self.stream.get_extra_info("socket")
-        if line is None:
-            return
+    def shut(self, line: socket.socket) -> None:
+        """End a read that may be stalled; on a twin, because TLS has its own idea of shutting down."""
         try:
-            line.shutdown(socket.SHUT_RDWR)
+            with socket.fromfd(line.fileno(), line.family, line.type) as twin:
+                twin.shutdown(socket.SHUT_RDWR)
         except OSError as error:
-            log.debug("the upstream had closed first: %s", error)
+            log.debug("the connection was closed already: %s", error)
 
 
 class Stops:

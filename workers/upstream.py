@@ -1,7 +1,8 @@
 """The model's server: SSE in, Chunks out; and the one table of what its failures mean."""
 
+import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,17 +23,16 @@ from tts_core.errors import (
 )
 from tts_core.tracing import Chunk
 from workers.settings import Upstream
+from workers.transport import Connected, Transport
 from workers.wire import ToldError, WireError, read_chunk, read_error
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MESSAGE_CHARACTERS = 500
 BUSY = (429, 503)
 
-Connected = Callable[[Any], None]
 
-
-def unobserved(_: Any) -> None:
-    """Nobody wants the network stream."""
+def unobserved(_: socket.socket) -> None:
+    """Nobody wants the socket."""
 
 
 @cache
@@ -41,9 +41,8 @@ def tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-def client(upstream: Upstream, timeout_s: float) -> httpx.Client:
-    """A client for one call. Nothing is reused: some servers close a connection they promised to
-    keep, and a shared pool searches all its connections for each request."""
+def client(upstream: Upstream, timeout_s: float, connected: Connected = unobserved) -> httpx.Client:
+    """A client for one call. Nothing is reused: some servers close a connection they promised to keep."""
     headers = {"Accept-Encoding": "identity", "User-Agent": "chorus"}
     if upstream.api_key:
         headers["Authorization"] = f"Bearer {upstream.api_key}"
@@ -52,7 +51,7 @@ def client(upstream: Upstream, timeout_s: float) -> httpx.Client:
         verify=tls(),
         trust_env=False,
         timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-        limits=httpx.Limits(max_keepalive_connections=0),
+        transport=Transport(tls(), connected),
     )
 
 
@@ -81,41 +80,25 @@ def stream_chat(
     body: Mapping[str, Any],
     *,
     timeout_s: float,
+    keep_logprobs: bool = False,
     request_id: str = "",
     connected: Connected = unobserved,
 ) -> Iterator[Iterator[Chunk]]:
     """Open a streamed chat completion; leaving the block closes the connection at once.
 
-    `connected` is called with the network stream, so that somebody else may shut it down. Raises
-    UpstreamError.
+    `connected` is shown the socket, so that somebody else may shut it down. Raises UpstreamError.
     """
     headers = {"Content-Type": "application/json"}
     if request_id:
         headers["X-Request-Id"] = request_id
-    with translated(upstream), client(upstream, timeout_s) as http:
-        request = http.build_request(
-            "POST",
-            f"{upstream.base_url}/chat/completions",
-            content=msgspec.json.encode(body),
-            headers=headers,
-            extensions={"trace": announce(connected)},
-        )
-        response = http.send(request, stream=True)
-        try:
-            refuse(response, upstream)
-            yield chunks(response, keep=bool(body.get("logprobs")))
-        finally:
-            response.close()
-
-
-def announce(connected: Connected) -> Callable[[str, Mapping[str, Any]], None]:
-    """Hand over the network stream as soon as there is one, and again when TLS has wrapped it."""
-
-    def trace(event: str, info: Mapping[str, Any]) -> None:
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            connected(info["return_value"])
-
-    return trace
+    url, content = f"{upstream.base_url}/chat/completions", msgspec.json.encode(body)
+    with (
+        translated(upstream),
+        client(upstream, timeout_s, connected) as http,
+        http.stream("POST", url, content=content, headers=headers) as response,
+    ):
+        refuse(response, upstream)
+        yield chunks(response, keep=keep_logprobs)
 
 
 def refuse(response: httpx.Response, upstream: Upstream) -> None:

@@ -1,0 +1,135 @@
+"""httpx over the standard library's HTTP/1.1 client.
+
+httpx's own transport parses HTTP in Python, which is 40 % of a streamed token's CPU time; here
+http.client does. One connection a request, never reused; a host is looked up once in a while, not
+once a trace (docs/decisions/transport.md).
+"""
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import httpx
+
+READ_BYTES = 65_536
+ADDRESS_S = 30
+
+Connected = Callable[[socket.socket], None]
+
+
+class Transport(httpx.BaseTransport):
+    """Opens a connection a request. `connected` is shown the socket before anything is sent."""
+
+    def __init__(self, tls: ssl.SSLContext, connected: Connected) -> None:
+        self.tls = tls
+        self.connected = connected
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the response's body streams. Raises httpx.TransportError."""
+        connection = http.client.HTTPConnection(request.url.host, port_of(request.url))
+        connection.sock = self.connect(request)
+        try:
+            return exchange(connection, request)
+        except httpx.TransportError:
+            connection.close()
+            raise
+
+    def connect(self, request: httpx.Request) -> socket.socket:
+        """A connected socket, wrapped in TLS for https."""
+        timeouts = request.extensions["timeout"]
+        with translated(request, httpx.ConnectError, httpx.ConnectTimeout):
+            line = connect_to_any(addresses(request.url.host, port_of(request.url)), timeouts["connect"])
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if request.url.scheme == "https":
+                line = self.tls.wrap_socket(line, server_hostname=request.url.host)
+            line.settimeout(timeouts["read"])
+        self.connected(line)
+        return line
+
+
+class Body(httpx.SyncByteStream):
+    """A response's bytes as they arrive; closing it closes the connection."""
+
+    def __init__(
+        self,
+        response: http.client.HTTPResponse,
+        connection: http.client.HTTPConnection,
+        request: httpx.Request,
+    ) -> None:
+        self.response = response
+        self.connection = connection
+        self.request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        with translated(self.request):
+            while piece := self.response.read1(READ_BYTES):
+                yield piece
+
+    def close(self) -> None:
+        """Leave the upstream at once."""
+        self.response.close()
+        self.connection.close()
+
+
+def exchange(connection: http.client.HTTPConnection, request: httpx.Request) -> httpx.Response:
+    """Send the request and read the head of the response."""
+    with translated(request):
+        path, headers = request.url.raw_path.decode("ascii"), dict(request.headers)
+        connection.request(request.method, path, request.read(), headers)
+        response = connection.getresponse()
+    body = Body(response, connection, request)
+    return httpx.Response(response.status, headers=response.getheaders(), stream=body)
+
+
+def connect_to_any(found: list[Any], timeout_s: float) -> socket.socket:
+    """The first address that accepts. Raises OSError of the last one that did not."""
+    fault = OSError("the host has no address")
+    for family, kind, protocol, _, address in found:
+        line = socket.socket(family, kind, protocol)
+        line.settimeout(timeout_s)
+        try:
+            line.connect(address)
+        except OSError as error:
+            line.close()
+            fault = error
+        else:
+            return line
+    raise fault
+
+
+def addresses(host: str, port: int) -> list[Any]:
+    """Where `host` is, at most ADDRESS_S old: gevent asks the system through ten threads only."""
+    return looked_up(host, port, int(time.monotonic() / ADDRESS_S))
+
+
+@lru_cache(maxsize=64)
+def looked_up(host: str, port: int, _: int) -> list[Any]:
+    """The system's own answer."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def port_of(url: httpx.URL) -> int:
+    """The port a URL means."""
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+@contextmanager
+def translated(
+    request: httpx.Request,
+    broken: type[httpx.TransportError] = httpx.ReadError,
+    silent: type[httpx.TransportError] = httpx.ReadTimeout,
+) -> Iterator[None]:
+    """The standard library's exceptions as httpx's."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise silent(str(error), request=request) from error
+    except http.client.HTTPException as error:
+        raise httpx.RemoteProtocolError(repr(error), request=request) from error
+    except (OSError, ValueError) as error:
+        raise broken(str(error), request=request) from error
