@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 
 from bench.cases import FULL, QUICK, Effort, Measured, Waiting, measured_loads, waiting
@@ -20,9 +21,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help=f"default {PAGE}; with --only none")
     asked = parser.parse_args()
     effort = QUICK if asked.quick else FULL
+    load_before, *_ = os.getloadavg()
     with running_service(effort.tokens, effort.rate) as service:
         cases, waited = run(service, effort, asked.only)
-    page = report(effort, cases, waited, f"python -m bench{' --quick' * asked.quick}")
+    command = f"python -m bench{' --quick' * asked.quick}"
+    page = report(effort, cases, waited, command=command, load_before=load_before)
     print(page)
     if output := asked.output or (None if asked.only else PAGE):
         output.parent.mkdir(parents=True, exist_ok=True)

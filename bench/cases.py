@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import nan
 from statistics import median
 
 import msgspec
@@ -17,6 +18,7 @@ from bench.service import WAITING_CLIENTS, NotReady, Service
 
 BASELINE_TIMEOUT_S = 120.0
 SETTLE_S = 1.0
+LOOK_EVERY_S = 0.2
 GATHER_TIMEOUT_S = 60.0
 
 
@@ -48,23 +50,22 @@ FULL = Effort(
         Load(clients=50, traces=8, requests=2),
         Load(clients=1, traces=512, requests=2),
     ),
-    waiting_s=20,
+    waiting_s=30,
     steady_s=8.0,
-    stop_after_s=400.0,
+    stop_after_s=300.0,
 )
 QUICK = Effort(
     tokens=100,
     rate=100.0,
     pairs=2,
     loads=(
-        Load(clients=1, traces=8, requests=2),
+        Load(clients=1, traces=8, requests=1),
         Load(clients=10, traces=8, requests=1),
-        Load(clients=50, traces=8, requests=1),
         Load(clients=1, traces=512, requests=1),
     ),
-    waiting_s=10,
+    waiting_s=20,
     steady_s=3.0,
-    stop_after_s=45.0,
+    stop_after_s=35.0,
 )
 
 
@@ -112,9 +113,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Clients that only wait: the web's CPU meanwhile, in percent of one core."""
+    """Clients that only wait: the web's CPU meanwhile, in percent of one core.
+
+    `at_once` of `clients` were seen waiting at the same time; with fewer than all of them the
+    figure says nothing and is nan.
+    """
 
     clients: int
+    at_once: int
     web_cpu_percent: float
     errors: tuple[str, ...]
 
@@ -125,17 +131,18 @@ def measured_loads(service: Service, effort: Effort, only: str | None) -> Iterat
     give_up_s = time.monotonic() + effort.stop_after_s
     for load in effort.loads:
         if only in (None, load.name) and time.monotonic() < give_up_s:
-            yield measured(service, load, effort.pairs, idle_bytes)
+            yield Measured(load, *in_turn(service, load, effort.pairs, give_up_s), idle_bytes)
 
 
-def measured(service: Service, load: Load, pairs: int, idle_bytes: int) -> Measured:
-    """Baseline and Chorus in turn."""
+def in_turn(
+    service: Service, load: Load, pairs: int, give_up_s: float
+) -> tuple[tuple[BaselineRun, ...], BaselineRun, tuple[LoadRun, ...]]:
+    """Baseline and Chorus in turn, at least once each; httpx once."""
     baselines, runs = [], []
-    for _ in range(pairs):
+    while len(runs) < pairs and (not runs or time.monotonic() < give_up_s):
         baselines.append(baseline(service, load, "streams"))
         runs.append(asyncio.run(drive(service.base_url, load, service.supervisor)))
-    by_httpx = baseline(service, load, "httpx")
-    return Measured(load, tuple(baselines), by_httpx, tuple(runs), idle_bytes)
+    return tuple(baselines), baseline(service, load, "httpx"), tuple(runs)
 
 
 def baseline(service: Service, load: Load, kind: str) -> BaselineRun:
@@ -176,20 +183,32 @@ async def waiting(service: Service, effort: Effort) -> Waiting:
     slow = {"bench_tokens": effort.waiting_s, "bench_rate": 1.0}
     load = Load(clients=WAITING_CLIENTS, traces=1, requests=1, strategy="single", extra=slow)
     asking = asyncio.create_task(drive(service.base_url, load, service.supervisor))
-    await all_running(service, asking)
+    at_once = await gathered(service, asking)
     await asyncio.sleep(SETTLE_S)
+    cpu_percent = await web_cpu_percent(service, effort.steady_s)
+    stayed = await running_now(service) == WAITING_CLIENTS
+    errors = (await asking).errors
+    return Waiting(WAITING_CLIENTS, at_once, cpu_percent if stayed else nan, errors)
+
+
+async def web_cpu_percent(service: Service, steady_s: float) -> float:
+    """The web's CPU over the next `steady_s`, in percent of one core."""
     begun_s = time.perf_counter()
     async with watched(find_groups(service.supervisor)) as watch:
-        await asyncio.sleep(effort.steady_s)
-    cpu_share = watch.cpu_s["web"] / (time.perf_counter() - begun_s)
-    return Waiting(WAITING_CLIENTS, 100 * cpu_share, (await asking).errors)
+        await asyncio.sleep(steady_s)
+    return 100 * watch.cpu_s["web"] / (time.perf_counter() - begun_s)
 
 
-async def all_running(service: Service, asking: asyncio.Task[LoadRun]) -> None:
-    """Returns when the upstream serves all clients at once, or when no more of them will come."""
+async def gathered(service: Service, asking: asyncio.Task[LoadRun]) -> int:
+    """Waits until all clients are served at once or no more will come; returns the most there were."""
     give_up_s = time.monotonic() + GATHER_TIMEOUT_S
-    while time.monotonic() < give_up_s and not asking.done():
-        stats = await asyncio.to_thread(service.upstream_stats)
-        if stats["running"] >= WAITING_CLIENTS:
-            return
-        await asyncio.sleep(0.2)
+    most = 0
+    while time.monotonic() < give_up_s and not asking.done() and most < WAITING_CLIENTS:
+        await asyncio.sleep(LOOK_EVERY_S)
+        most = max(most, await running_now(service))
+    return most
+
+
+async def running_now(service: Service) -> int:
+    """How many streams the upstream serves."""
+    return int((await asyncio.to_thread(service.upstream_stats))["running"])

@@ -16,7 +16,7 @@ from bench.processes import Usage, find_groups, usage
 from bench.wire import BadAnswer, post_json
 
 WATCH_EVERY_S = 0.1
-REQUEST_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 90.0
 FAILURES = (BadAnswer, OSError, TimeoutError)
 
 
