@@ -7,7 +7,7 @@ from gunicorn.glogging import Logger
 from workers.logs import configure
 
 
-class GunicornLogs(Logger):  # type: ignore[misc]
+class GunicornLogs(Logger):
     """gunicorn's records, handed to the root logger."""
 
     def setup(self, cfg: Any) -> None:
