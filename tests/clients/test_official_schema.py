@@ -126,9 +126,7 @@ def test_a_wrong_request_has_a_valid_error(
 def test_a_wrong_body_has_a_valid_error(
     http: httpx.Client, upstream: ScriptedUpstream, content: str
 ) -> None:
-    response = http.post(
-        "/chat/completions", content=content, headers={"Content-Type": "application/json"}
-    )
+    response = http.post("/chat/completions", content=content, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
     check(ERROR, response.json())
 

@@ -67,9 +67,7 @@ def test_an_unknown_route_is_not_found(client: OpenAI) -> None:
     assert raised.value.code == "unknown_url"
 
 
-def test_a_busy_upstream_is_a_rate_limit_that_says_when(
-    client: OpenAI, upstream: ScriptedUpstream
-) -> None:
+def test_a_busy_upstream_is_a_rate_limit_that_says_when(client: OpenAI, upstream: ScriptedUpstream) -> None:
     upstream.reply = lambda _call: error(429, message="Slow down.", retry_after=90)
     with pytest.raises(RateLimitError, match="Slow down") as raised:
         ask(client)
@@ -117,7 +115,7 @@ def test_the_client_s_own_request_id_is_kept(client: OpenAI, upstream: ScriptedU
 
 
 def test_the_sdk_does_not_pay_twice_for_a_failure(service: Service, upstream: ScriptedUpstream) -> None:
-    with OpenAI(base_url=service.base_url, api_key="any", max_retries=2) as patient:
-        with pytest.raises(InternalServerError):
-            ask(patient, extra_body={"tts_budget": 2, "tts_min_traces": 3})
+    patient = OpenAI(base_url=service.base_url, api_key="any", max_retries=2)
+    with patient, pytest.raises(InternalServerError):
+        ask(patient, extra_body={"tts_budget": 2, "tts_min_traces": 3})
     assert len(upstream.calls) == 2

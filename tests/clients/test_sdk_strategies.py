@@ -84,9 +84,7 @@ def test_a_strategy_qualified_model_can_be_retrieved(client: OpenAI, upstream: S
 
 
 @pytest.mark.parametrize("name", ["vendor/large", "vendor/large@deepconf", "a/b/c", "v/large:free"])
-def test_a_name_with_a_slash_can_be_retrieved(
-    client: OpenAI, list_models: ListModels, name: str
-) -> None:
+def test_a_name_with_a_slash_can_be_retrieved(client: OpenAI, list_models: ListModels, name: str) -> None:
     list_models("m", "vendor/large", "a/b/c", "v/large:free")
     assert client.models.retrieve(name).id == name
 

@@ -25,8 +25,8 @@ def chunks(client: OpenAI, upstream: ScriptedUpstream) -> list[ChatCompletionChu
 
 
 def test_the_role_comes_first(chunks: list[ChatCompletionChunk]) -> None:
-    assert [c.choices[0].delta.role for c in chunks if c.choices][0] == "assistant"
-    assert chunks[0].choices[0].delta.content == ""
+    delta = chunks[0].choices[0].delta
+    assert (delta.role, delta.content) == ("assistant", "")
 
 
 def test_the_pieces_join_to_the_winner_s_text(chunks: list[ChatCompletionChunk]) -> None:
