@@ -1,51 +1,18 @@
 """The web: HTTP in, HTTP out. It submits runs and waits for them; it samples and votes on nothing."""
 
-import re
-import time
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-from flask import Flask, Response, g, request
-from flask_cors import CORS
+if TYPE_CHECKING:
+    from flask import Flask
 
-from app import auth, errors
-from app.routes import chat, docs, health, models, strategies
-from workers.client import Client
-from workers.logs import request_id
-from workers.settings import Settings, read_settings, split
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+    from workers.settings import Settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The Flask app; without `settings` those of the environment."""
-    settings = settings or read_settings()
-    app = Flask(__name__)
-    app.config["SETTINGS"] = settings
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["chorus"] = Client(settings)
-    app.before_request(name_request)
-    app.after_request(sign_response)
-    errors.register(app)
-    auth.register(app)
-    CORS(app, origins=list(split(settings.cors_origins)), expose_headers=["x-request-id", "retry-after"])
-    for blueprint in (chat.blueprint, models.blueprint, strategies.blueprint, health.blueprint):
-        app.register_blueprint(blueprint)
-    app.register_blueprint(docs.blueprint)
-    app.register_blueprint(docs.ui)
-    return app
+def create_app(settings: "Settings | None" = None) -> "Flask":
+    """The Flask app; without `settings` those of the environment.
 
+    Imported late, so that `chorus --help` does not wait for Celery.
+    """
+    from app import factory  # noqa: PLC0415
 
-def name_request() -> None:
-    """Take the client's request id when it is a harmless one, else make one."""
-    given = request.headers.get("x-request-id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else f"req_{uuid4().hex}"
-    request_id.set(g.request_id)
-    g.started_s = time.monotonic()
-
-
-def sign_response(response: Response) -> Response:
-    """Every response carries its request's id and how long it took."""
-    response.headers["x-request-id"] = g.request_id
-    response.headers["openai-processing-ms"] = str(round((time.monotonic() - g.started_s) * 1000))
-    return response
+    return factory.create_app(settings)
