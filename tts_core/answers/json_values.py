@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _MAX_NESTING = 100
 _FIRST_LOOK = 256
 _FENCE = re.compile(r"```(?:json\w*)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
-_OPENING = re.compile(r"\{(?=\s?[\s\"}])|\[(?=\s?[\s\[{\"\dtfn\]-])")
+_OPENING = re.compile(r"\{(?=\s{0,40}[\"}])|\[(?=\s{0,40}[\[{\"\dtfn\]-])")
 _NUMERAL = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?", re.IGNORECASE)
 
 
@@ -91,7 +91,7 @@ def _value_at(text: str, start: int) -> tuple[tuple[str, str] | None, int]:
         except json.JSONDecodeError as error:
             cut_short = error.pos > length - 16 or error.msg.startswith("Unterminated")
             if not cut_short or len(piece) < length:
-                return None, length
+                return None, error.pos + 8
         except (ValueError, RecursionError):
             return None, max(length, 20_000)
         length *= 4

@@ -25,7 +25,7 @@ _CUE = re.compile(
     rf"|antwort{_GAP}(?::|ist\b|lautet\b)|ответ{_GAP}[:—–-]"
     rf"|答案{_GAP}(?:应该是|應該是|就是|是|为|為|[:：])|答え{_GAP}[は:：]|정?답{_GAP}[은:]"
     r"|(?m:^)####(?=[ \t])|<answer>)"
-    r"[\s*_:]{0,8}(?:(?:simply|just|therefore|thus|indeed|clearly|definitely|exactly)\s)?"
+    r"(?::?[*_]{1,3}(?=\s))?[\s:]{0,8}(?:(?:simply|just|therefore|thus|indeed|clearly|definitely|exactly)\s)?"
     r"(?:(?:\\\[|\$\$|```\w{0,10})\s{0,4}\n\s{0,8})?",
     re.IGNORECASE,
 )
@@ -35,7 +35,7 @@ _END = re.compile(
     r"|(?<=[^\W\d_])!(?=[\s*\"')\]]|\Z)"
     r"|,?\s(?:because|since|as\sit|as\sthe|but\snot)\b|,\s(?:as|so|which|where|not)\b|\s\((?=since|because)"
 )
-_FINISHED = frozenset(".!?。！？)]}*$%>\"'`")
+_FINISHED = frozenset("\n.!?。！？)]}*$%>\"'`")
 _NO_VALUE = re.compile(r"not\b|n't\b|\?|\.\.\.|…|_{2,}|<|\[[a-z ]{3,}", re.IGNORECASE)
 
 
