@@ -83,7 +83,9 @@ def show(question: str, outcome: Outcome) -> None:
         return
     metadata = outcome.choices[0].tts_metadata
     print(f"  → {metadata['answer'] or outcome.choices[0].message.content}")
-    print(f"    agreement {metadata['agreement']:.0%}, {outcome.usage.total_tokens} tokens")
+    print(f"    {metadata['traces_used']} traces voted, {outcome.usage.total_tokens} tokens")
+    for answer, found in metadata["answer_distribution"].items():
+        print(f"    {found['share']:4.0%} {answer}")
 
 
 def main() -> None:

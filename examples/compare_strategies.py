@@ -46,12 +46,11 @@ def ask(client: OpenAI, options: argparse.Namespace, strategy: dict[str, Any]) -
         return strategy["id"], f"✗ {reason(error)}"
     seconds = time.monotonic() - started
     metadata = response.choices[0].tts_metadata
-    confidence = metadata["confidence"]
     return (
         strategy["id"],
         (metadata["answer"] or "(none)")[: WIDTHS[1]],
-        f"{metadata['agreement']:.0%}",
-        "-" if confidence is None else f"{confidence:.1f}",
+        number(metadata["agreement"], ".0%"),
+        number(metadata["confidence"], ".1f"),
         str(response.usage.total_tokens),
         f"{seconds:.1f}",
     )
@@ -60,6 +59,11 @@ def ask(client: OpenAI, options: argparse.Namespace, strategy: dict[str, Any]) -
 def reason(error: APIError) -> str:
     """What the service said of an error."""
     return str(error.body["message"]) if isinstance(error.body, dict) else error.message
+
+
+def number(value: float | None, form: str) -> str:
+    """A number, when there is one: traces without an answer do not agree on anything."""
+    return "-" if value is None else format(value, form)
 
 
 def show(cells: Sequence[str]) -> None:

@@ -41,7 +41,8 @@ def show(response: ChatCompletion) -> None:
     for answer, found in metadata["answer_distribution"].items():
         bar = "█" * round(30 * found["share"])
         print(f"  {answer[:24]:>24}  {bar:<30}  {found['votes']} votes")
-    print(f"Agreement:  {metadata['agreement']:.0%}")
+    if metadata["agreement"] is not None:
+        print(f"Agreement:  {metadata['agreement']:.0%}")
     if metadata["confidence"] is not None:
         print(f"Confidence: {metadata['confidence']:.1f} nats")
     print(f"Tokens:     {response.usage.total_tokens} in {metadata['elapsed_s']:.1f} s")

@@ -92,6 +92,14 @@ def test_the_batch_has_questions_of_its_own(service: Service, upstream: Scripted
     assert shown.count("→ 42") == 5
 
 
+@pytest.mark.parametrize("name", ["simple_client", "batch_requests", "compare_strategies"])
+def test_an_example_copes_with_traces_that_have_no_answer(
+    service: Service, upstream: ScriptedUpstream, name: str
+) -> None:
+    upstream.reply = lambda _call: text("Well, who knows.", logprobs=False)
+    run(service, name, "--model", "m")
+
+
 def test_the_comparison_has_a_row_for_every_strategy(service: Service, upstream: ScriptedUpstream) -> None:
     shown = run(service, "compare_strategies", "--model", "m", "--budget", "4")
     rows = {line.split()[0]: line.split() for line in shown.splitlines() if line}
