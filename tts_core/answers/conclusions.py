@@ -6,6 +6,7 @@ from tts_core.answers.dressing import alphabet, undress
 from tts_core.answers.keys import key
 
 MAX_LINE = 80
+_MARKS = " \n\t*_`\"'.!。"
 _MAX_SENTENCE = 400
 
 _NO_CONTENT = re.compile(r"[\s*_`$\\\[\]#=|-]*\Z|```\w*\s*\Z|</?\w+>\s*\Z")
@@ -34,9 +35,8 @@ _UNSOLVED = re.compile(
     r"\d\s*[A-Za-z](?![A-Za-z])|(?<![A-Za-z])[A-Za-z]\s*[+*/^-]|[+*/-]\s*[A-Za-z](?![A-Za-z])"
 )
 _NAME = re.compile(
-    r"(?:the|it|it's|this|that|its|his|her|their|my|your)\b[^.]*?\s(?:is|was|are)\s+[\"'*_]*"
+    r"(?i:the|it|it's|this|that|its|his|her|their|my|your)\b[^.]*?\s(?:is|was|are)\s+[\"'*_]*"
     r"((?:[^\W\d_a-z][\w'’.-]*)(?:\s(?:[^\W\d_a-z][\w'’.-]*|de|of|la|del|da|and)){0,4})[\"'*_]*\Z",
-    re.IGNORECASE,
 )
 _NO_IDEA = re.compile(
     r"(?:i(?:'m| am)? (?:do not|don't|cannot|can't|could not|couldn't|not sure|sorry|unable)|sorry\b"
@@ -90,12 +90,16 @@ def one_value(text: str) -> str | None:
 
 
 def _of_sentence(sentence: str) -> str | None:
-    body = undress(sentence)
+    body = sentence.strip(_MARKS)
+    if len(body) > _MAX_SENTENCE or body.endswith("?"):
+        return None
     connective = _CONNECTIVE.match(body)
     said = body[connective.end() :] if connective else body
-    if len(said) > _MAX_SENTENCE or sentence.rstrip().endswith("?"):
-        return None
-    return _after_last_link(said) or _only_number(said, connective is not None) or _name(said)
+    return (
+        _after_last_link(undress(said))
+        or _only_number(undress(said), connective is not None)
+        or _name(said)
+    )
 
 
 def _after_last_link(said: str) -> str | None:

@@ -28,7 +28,7 @@ _SIGNS = str.maketrans(
 
 _WRAPPERS: dict[str, tuple[tuple[str, str], ...]] = {
     "$": (("$$", "$$"), ("$", "$")),
-    "*": (("***", "***"), ("**", "**"), ("*", "*")),
+    "*": (("*", "*"),),
     "_": (("__", "__"), ("_", "_")),
     "`": (("```", "```"), ("`", "`")),
     "'": (("'", "'"),),
@@ -41,8 +41,10 @@ _COMMAND = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|normal)|mbox|operatorname\*?"
     r"|boxed|fbox|bf|displaystyle)?\s*(?=\{)|(?=\{)"
 )
-_TRAILING = re.compile(r"(?:[\s.,;:\"]|(?<=[^\W\d_]{2})!|\\{2}|\\[ ,;:!])+\Z")
-_LEADING = re.compile(r"(?:[\s,;:\"]+|[Tt]he(?=\s)|[Aa]n?(?=\s+[^\W\d_]{3})|\\displaystyle(?![A-Za-z]))+")
+_TRAILING = re.compile(r"(?:[\s.,;:\"]|\*\*+|(?<=[^\W\d_]{2})!|\\{2}|\\[ ,;:!])+\Z")
+_LEADING = re.compile(
+    r"(?:[\s,;:\"]+|\*\*+|[Tt]he(?=\s)|[Aa]n?(?=\s+[^\W\d_]{3})|\\displaystyle(?![A-Za-z]))+"
+)
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
@@ -70,7 +72,7 @@ def alphabet(text: str) -> str:
 
 
 def _strip(text: str) -> str:
-    if text[:1] not in 'tTaA,;:" \\\n' and text[-1:].isalnum():
+    if text[:1] not in 'tTaA,;:* "\\\n' and text[-1:].isalnum():
         return text
     end = _TRAILING.search(text)
     text = text[: end.start()] if end else text

@@ -14,6 +14,7 @@ from tts_core.errors import InvalidRequest
 from tts_core.model import Answer
 
 _REGEX = "regex:"
+_MAX_TRIED = 50
 _THOUGHT_ENDS = "</think>"
 
 
@@ -106,7 +107,7 @@ def _choice(text: str, complete: bool) -> Answer | None:
 
 
 def _number(text: str, complete: bool) -> Answer | None:
-    for candidate in (*reversed(boxes(text)), *statements(text, complete=complete)):
+    for candidate in (*boxes(text)[:-_MAX_TRIED:-1], *statements(text, complete=complete)):
         for spelling in (candidate, one_value(candidate), last_number(candidate)):
             if spelling and key(spelling).startswith("number:"):
                 return _answer(spelling)

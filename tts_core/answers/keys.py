@@ -27,7 +27,7 @@ def key(text: str) -> str:
     if len(bare) > MAX_LENGTH:
         return "text:" + fold(bare)
     bare = undress(bare)
-    return _number_or_letter(bare) or _mathematics(bare) or text_key(bare)
+    return _other_than_text(bare) or "text:" + _folded(bare)
 
 
 def text_key(text: str) -> str:
@@ -44,6 +44,16 @@ def letter_key(letter: str) -> str:
 def fold(text: str) -> str:
     """Case folding that stays as it is when folded again."""
     return alphabet(alphabet(text).casefold()).casefold()
+
+
+def _folded(bare: str) -> str:
+    """The case-folded words, but `12 Monkeys` as it is: folded it would read as a number."""
+    words = undress(fold(_TEXT_COMMAND.sub(r"\1", bare)))
+    return bare if _other_than_text(words) else words
+
+
+def _other_than_text(bare: str) -> str | None:
+    return _number_or_letter(bare) or _mathematics(bare)
 
 
 def _number_or_letter(bare: str) -> str | None:

@@ -1,6 +1,7 @@
 """What holds for every text."""
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from tts_core.answers import key, read_answer
 
 FORMATS = ("auto", "boxed", "choice", "number", "json", "text", r"regex:(\w+)")
-PIECES = (
-    '\\boxed{ { } } \\{ \\} \\ $ ** `` ``` ```json \\frac{1}{2} 1 2 42 , . : = / % ( ) [ ] A B x "a"'
-    " answer the is The Answer #### so \\text{ \\left \\sqrt ^ _ 答案是 ½ ² − </think> \ud800 true null"
-).split()
+PIECES = re.split(
+    " ",
+    r"\boxed{ { } } \{ \} \ $ ** * ` ``` ```json \frac{1}{2} 1 2 42 , . : = / % ( ) [ ] A B x ß Mice"
+    r' "a" answer the is The Answer #### so \text{ \left \sqrt ^ _ 答案是 ½ ² − </think> true null'
+    " \ud800",
+)
 
 any_text = st.text() | st.lists(st.sampled_from([*PIECES, " ", "\n"])).map("".join)
 answers = st.lists(st.sampled_from([*PIECES, " "]), max_size=12).map("".join) | st.text(max_size=30)
