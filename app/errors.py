@@ -93,10 +93,9 @@ def public_code(error: ChorusError) -> str | None:
 def error_of(fault: Fault) -> ChorusError:
     """A kept failure as the exception it was."""
     kind: type[ChorusError] = getattr(errors, fault.error)
-    context: dict[str, Any] = {"param": fault.param, "code": fault.code, "retry_after_s": fault.retry_after_s}
-    if kind is UpstreamRefused:
-        context["status"] = fault.status
-    return kind(fault.message, **context)
+    context: dict[str, Any] = {"status": fault.status} if kind is UpstreamRefused else {}
+    told = {"param": fault.param, "code": fault.code, "retry_after_s": fault.retry_after_s}
+    return kind(fault.message, **context, **told)
 
 
 def answer(error: ChorusError, *, paid: bool = False) -> Response:

@@ -9,31 +9,31 @@ from tts_core.model import Usage
 from tts_core.tracing import Chunk
 
 
-class TopLogprob(msgspec.Struct):
+class TopLogprob(msgspec.Struct, gc=False):
     """One alternative of a token."""
 
     logprob: float | None = None
 
 
-class TokenLogprobs(msgspec.Struct):
+class TokenLogprobs(msgspec.Struct, gc=False):
     """One token's alternatives."""
 
     top_logprobs: list[TopLogprob] | None = None
 
 
-class Logprobs(msgspec.Struct):
+class Logprobs(msgspec.Struct, gc=False):
     """The log-probabilities of a chunk or message."""
 
     content: list[TokenLogprobs] | None = None
 
 
-class RawLogprobs(msgspec.Struct):
+class RawLogprobs(msgspec.Struct, gc=False):
     """The same, to be handed on as they came."""
 
     content: list[dict[str, Any]] | None = None
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """A delta or a whole message. Reasoning has two names in the wild."""
 
     content: str | None = None
@@ -43,7 +43,7 @@ class Message(msgspec.Struct):
     tool_calls: list[dict[str, Any]] | None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     """A choice of a chunk (`delta`) or of a completion (`message`)."""
 
     delta: Message | None = None
@@ -52,7 +52,7 @@ class Choice(msgspec.Struct):
     logprobs: Logprobs | None = None
 
 
-class RawChoice(msgspec.Struct):
+class RawChoice(msgspec.Struct, gc=False):
     """The same, its log-probabilities as they came."""
 
     delta: Message | None = None
@@ -61,19 +61,19 @@ class RawChoice(msgspec.Struct):
     logprobs: RawLogprobs | None = None
 
 
-class CompletionDetails(msgspec.Struct):
+class CompletionDetails(msgspec.Struct, gc=False):
     """Of the completion's tokens."""
 
     reasoning_tokens: int | None = None
 
 
-class PromptDetails(msgspec.Struct):
+class PromptDetails(msgspec.Struct, gc=False):
     """Of the prompt's tokens."""
 
     cached_tokens: int | None = None
 
 
-class WireUsage(msgspec.Struct):
+class WireUsage(msgspec.Struct, gc=False):
     """What a call cost."""
 
     prompt_tokens: int | None = None
@@ -83,7 +83,7 @@ class WireUsage(msgspec.Struct):
     prompt_tokens_details: PromptDetails | None = None
 
 
-class WireError(msgspec.Struct):
+class WireError(msgspec.Struct, gc=False):
     """What went wrong, in OpenAI's words or in one of the shapes others use."""
 
     message: str = ""
@@ -92,7 +92,7 @@ class WireError(msgspec.Struct):
     type: str | None = None
 
 
-class Body(msgspec.Struct):
+class Body(msgspec.Struct, gc=False):
     """A chunk or a completion."""
 
     choices: list[Choice] = []
@@ -100,7 +100,7 @@ class Body(msgspec.Struct):
     error: WireError | str | None = None
 
 
-class RawBody(msgspec.Struct):
+class RawBody(msgspec.Struct, gc=False):
     """The same, its log-probabilities as they came."""
 
     choices: list[RawChoice] = []
@@ -108,7 +108,7 @@ class RawBody(msgspec.Struct):
     error: WireError | str | None = None
 
 
-class ErrorBody(msgspec.Struct):
+class ErrorBody(msgspec.Struct, gc=False):
     """An error's body: OpenAI's `error`, or FastAPI's and old vLLM's top-level words."""
 
     error: WireError | str | None = None

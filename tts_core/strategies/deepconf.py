@@ -13,7 +13,7 @@ from tts_core.voting import cast_vote
 def deepconf(
     request: Request,
     *,
-    mode: Annotated[str, OneOf(("offline",)), "offline: filter and weigh finished traces"] = "offline",
+    mode: Annotated[str, OneOf(("offline",)), "filter and weigh finished traces"] = "offline",  # noqa: ARG001 - its rule is its use
     budget: Annotated[int, Bounds(1), "traces in all"] = 8,
     filter_method: Annotated[str, Checked(parse_filter, FILTERS), "which traces may vote"] = "top5",
     confidence: Annotated[str, OneOf(tuple(MEASURES)), "confidence of a trace"] = "lowest_group",
