@@ -47,8 +47,15 @@ class Target:
         return f"**Missed: {self.name}.** {self.figure:.3g} {factor} {limit}: {self.reading}."
 
 
-def report(effort: Effort, cases: Sequence[Measured], waiting: Waiting | None, command: str) -> str:
-    """The whole page in Markdown."""
+def report(
+    effort: Effort,
+    cases: Sequence[Measured],
+    waiting: Waiting | None,
+    *,
+    command: str,
+    load_before: float,
+) -> str:
+    """The whole page in Markdown; `load_before` is the machine's load average before the run."""
     targets = list(targets_of(cases, waiting))
     sections = [
         "# Benchmarks",
