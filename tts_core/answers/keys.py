@@ -48,8 +48,14 @@ def fold(text: str) -> str:
 
 def _folded(bare: str) -> str:
     """The case-folded words, but `12 Monkeys` as it is: folded it would read as a number."""
-    words = undress(fold(_TEXT_COMMAND.sub(r"\1", bare)))
+    words, before = _words(bare), bare
+    while words != before:
+        words, before = _words(words), words
     return bare if _other_than_text(words) else words
+
+
+def _words(bare: str) -> str:
+    return undress(" ".join(fold(_TEXT_COMMAND.sub(r"\1", bare)).split()))
 
 
 def _other_than_text(bare: str) -> str | None:
@@ -72,4 +78,7 @@ def _mathematics(bare: str) -> str | None:
         return simple
     tokens = tokenize(value)
     spelling = "" if is_prose(tokens) else spell_members(tokens)
-    return f"math:{spelling}" if spelling else None
+    if not spelling:
+        return None
+    simpler = (len(spelling), spelling) < (len(bare), bare)
+    return key(spelling) if simpler else f"math:{spelling}"

@@ -3,11 +3,12 @@
 import re
 from itertools import pairwise
 
-_FUNCTION = (
-    "sin|cos|tan|cot|sec|csc|sinh|cosh|tanh|arcsin|arccos|arctan|log|ln|exp|max|min|mod|gcd|lcm"
-    "|det|arg|deg|dim|inf|sup|lim"
+_FUNCTIONS = (
+    *("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"),
+    *("arcsin", "arccos", "arctan", "log", "ln", "exp", "max", "min", "mod"),
+    *("gcd", "lcm", "det", "arg", "deg", "dim", "inf", "sup", "lim"),
 )
-_CONNECTIVES = frozenset(("and", "or"))
+_WORDS = frozenset((*_FUNCTIONS, "and", "or"))
 _LAYOUT = re.compile(
     r"\\(?:left|right|[bB]ig[lr]?|displaystyle|textstyle|q?quad|limits|[,!;: ()\[\]$])|~|\$"
 )
@@ -24,7 +25,7 @@ _SYNONYMS = {
     "\\lbrace": "\\{",
     "\\rbrace": "\\}",
     "\\varnothing": "\\emptyset",
-    **{name: "\\" + name for name in _FUNCTION.split("|")},
+    **{"\\" + name: name for name in _FUNCTIONS},
 }
 _TEXT_COMMAND = re.compile(
     r"\\(?:text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf|bb)|mbox|operatorname\*?)\s*\{([^{}]*)\}"
@@ -44,7 +45,7 @@ def tokenize(text: str) -> list[str]:
             continue
         if piece == "}" and len(tokens) > 1 and tokens[-2] == "{" and tokens[-1] not in "{}":
             tokens[-2:] = tokens[-1:]
-        elif piece.isalpha() and piece not in _CONNECTIVES:
+        elif piece.isalpha() and piece not in _WORDS:
             tokens.extend(piece)
         else:
             tokens.append(" " if piece.isspace() else piece)
