@@ -38,14 +38,12 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
     """
     model, suffix = split_model(body["model"])
     strategy = find_strategy(named or body.get("tts_strategy", suffix or settings.default_strategy))
+    options = read_options(body, strategy, settings)
     request = Request(
         sampling=read_sampling(body, model, settings),
         strategy=strategy.name,
-        options=read_options(body, strategy, settings),
-        limits=Limits(
-            deadline_s=body.get("tts_deadline_s"),
-            min_traces=body.get("tts_min_traces", 1),
-        ),
+        options=options,
+        limits=read_limits(body, options),
         choices=body.get("n", 1),
         require_logprobs=body.get("tts_require_logprobs", False),
         warnings=unused_options(body, strategy),
@@ -132,6 +130,17 @@ def read_options(body: Mapping[str, Any], strategy: Registered, settings: Settin
             f"Invalid value for 'tts_budget': Must be from 1 to {settings.max_budget}.", param="tts_budget"
         )
     return options
+
+
+def read_limits(body: Mapping[str, Any], options: Mapping[str, Any]) -> Limits:
+    """What the run may not exceed, and the traces it needs."""
+    needed, budget = body.get("tts_min_traces", 1), options.get("budget", 1)
+    if needed > budget:
+        raise InvalidRequest(
+            f"Invalid value for 'tts_min_traces': More than the {budget} traces that are sampled.",
+            param="tts_min_traces",
+        )
+    return Limits(deadline_s=body.get("tts_deadline_s"), min_traces=needed)
 
 
 def unused_options(body: Mapping[str, Any], strategy: Registered) -> tuple[str, ...]:

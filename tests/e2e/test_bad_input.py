@@ -72,6 +72,7 @@ def error_in(answer: httpx.Response) -> dict[str, Any]:
         ("tts_deadline_s", 0),
         ("tts_deadline_s", -1),
         ("tts_min_traces", 0),
+        ("tts_min_traces", 9),
         ("tts_answer_format", "haiku"),
         ("tts_answer_format", "regex:("),
         ("tts_answer_hint", "yes"),

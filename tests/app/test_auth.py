@@ -1,0 +1,50 @@
+"""Who may call, and from where."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from workers.settings import Settings
+
+
+@pytest.fixture
+def guarded() -> FlaskClient:
+    """The API of an operator who gave out two keys."""
+    return create_app(Settings(api_keys="first-key, second-key")).test_client()
+
+
+@pytest.mark.parametrize("key", ["first-key", "second-key"])
+def test_a_known_key_may_call(guarded: FlaskClient, key: str) -> None:
+    assert guarded.get("/v1/strategies", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "Bearer wrong", "Bearer", "Basic first-key", "first-key", "Bearer ключ"]
+)
+def test_anybody_else_is_refused_as_openai_does(guarded: FlaskClient, sent: str) -> None:
+    answer = guarded.get("/v1/strategies", headers={"Authorization": sent} if sent else {})
+    assert answer.status_code == 401
+    assert answer.get_json()["error"]["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs/"])
+def test_liveness_and_docs_need_no_key(guarded: FlaskClient, path: str) -> None:
+    assert guarded.get(path).status_code == 200
+
+
+def test_without_keys_anybody_may_call() -> None:
+    assert create_app(Settings()).test_client().get("/v1/strategies").status_code == 200
+
+
+def test_browsers_of_listed_origins_may_call() -> None:
+    page = create_app(Settings(cors_origins="https://chat.example")).test_client()
+    asked = {"Origin": "https://chat.example", "Access-Control-Request-Method": "POST"}
+    allowed = page.options("/v1/chat/completions", headers=asked)
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://chat.example"
+    stranger = page.options("/v1/chat/completions", headers={**asked, "Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in stranger.headers
+
+
+def test_a_preflight_needs_no_key(guarded: FlaskClient) -> None:
+    asked = {"Origin": "https://chat.example", "Access-Control-Request-Method": "POST"}
+    assert guarded.options("/v1/chat/completions", headers=asked).status_code == 200

@@ -1,0 +1,208 @@
+"""A run, round by round: whatever is delivered twice or races, each thing is decided once."""
+
+import time
+
+import pytest
+
+from tts_core.model import Finish, Limits, Request, Trace
+from tts_core.testing import request, trace
+from workers.records import StoredPlan, Submission, Text, Why
+from workers.rounds import Rounds
+from workers.runs import Runs
+
+RUN = "r1"
+
+
+class Published(list[tuple[str, int, StoredPlan]]):
+    """The rounds that were sent to the workers."""
+
+    def __call__(self, run_id: str, number: int, plan: StoredPlan) -> None:
+        self.append((run_id, number, plan))
+
+
+@pytest.fixture
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture
+def rounds(runs: Runs, published: Published) -> Rounds:
+    return Rounds(runs, published)
+
+
+def submit(runs: Runs, asked: Request | None = None, inbox: str = "") -> None:
+    asked = asked or request("self_consistency", budget=3)
+    now = time.time()
+    runs.open(RUN, Submission(request=asked, created_s=now, deadline_s=now + 60, inbox=inbox))
+
+
+def keep(runs: Runs, *traces: Trace) -> None:
+    for kept in traces:
+        runs.keep(RUN, kept, Text({"role": "assistant", "content": "?"}, kept.finish.value))
+
+
+def answered(index: int, said: str = "\\boxed{42}") -> Trace:
+    return trace(said, index=index)
+
+
+def test_a_new_run_publishes_its_first_round(runs: Runs, rounds: Rounds, published: Published) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    ((run_id, number, plan),) = published
+    assert (run_id, number, list(plan.indexes)) == (RUN, 0, [0, 1, 2])
+
+
+def test_equal_samplings_are_stored_once(runs: Runs, rounds: Rounds, published: Published) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    assert len(published[0][2].samplings) == 1
+
+
+def test_a_beginning_delivered_twice_publishes_once(
+    runs: Runs, rounds: Rounds, published: Published
+) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    rounds.step(RUN)
+    assert len(published) == 1
+
+
+def test_a_closed_round_leads_to_an_ending(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, *map(answered, range(3)))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.vote is not None
+    assert (ending.vote.weighted_answer, len(ending.traces), ending.rounds) == ("42", 3, 1)
+
+
+def test_a_callback_delivered_twice_wakes_the_waiter_once(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, inbox="inbox")
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    rounds.close(RUN, 0, Why.COMPLETE)
+    assert runs.store.lrange("inbox", 0, -1) == [RUN.encode()]
+
+
+def test_the_first_closing_stands_whoever_comes_later(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    rounds.close(RUN, 0, Why.DEADLINE)
+    keep(runs, answered(1, "\\boxed{7}"), answered(2, "\\boxed{7}"))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert (ending.why, len(ending.traces)) == (Why.DEADLINE, 1)
+
+
+def test_a_trace_sampled_twice_is_kept_once(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(0, "\\boxed{1}"), answered(0, "\\boxed{2}"))
+    kept = runs.arrive(RUN, 0, 0).kept
+    assert kept is not None
+    assert kept.answer is not None
+    assert kept.answer.text == "1"
+
+
+def test_a_kept_trace_is_found_when_its_task_comes_again(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(1))
+    assert runs.arrive(RUN, 0, 1).kept is not None
+    assert runs.arrive(RUN, 0, 2).plan is not None
+
+
+def test_a_trace_of_a_stopped_run_is_not_started(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    rounds.stop(RUN, Why.CANCELLED)
+    assert runs.arrive(RUN, 0, 0).stop is Why.CANCELLED
+
+
+def test_a_trace_of_a_closed_round_is_not_started(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    rounds.close(RUN, 0, Why.DEADLINE)
+    assert runs.arrive(RUN, 0, 0).plan is None
+
+
+def test_a_deadline_stops_first_and_closes_a_grace_later(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    rounds.look(RUN)
+    assert runs.ending(RUN) is None
+    rounds.look(RUN)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.why is Why.DEADLINE
+
+
+def test_a_deadline_of_an_expired_run_is_forgotten(runs: Runs, rounds: Rounds) -> None:
+    runs.schedule("gone", 0.0)
+    rounds.look("gone")
+    assert runs.due(time.time()) == []
+
+
+def test_an_ended_run_is_not_due(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    assert runs.due(time.time() + 3600) == []
+
+
+def test_all_traces_failed_is_the_fault_of_the_first(runs: Runs, rounds: Rounds) -> None:
+    from tts_core.model import Fault
+
+    submit(runs)
+    rounds.step(RUN)
+    fault = Fault("UpstreamRefused", "no such model", status=404)
+    keep(runs, *(Trace(index=i, finish=Finish.FAILED, fault=fault) for i in range(3)))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.fault == fault
+
+
+def test_fewer_traces_than_needed_is_a_fault(runs: Runs, rounds: Rounds) -> None:
+    asked = request("self_consistency", budget=2)
+    submit(
+        runs,
+        Request(
+            sampling=asked.sampling,
+            strategy=asked.strategy,
+            options=asked.options,
+            limits=Limits(min_traces=2),
+        ),
+    )
+    rounds.step(RUN)
+    keep(runs, answered(0), Trace(index=1, finish=Finish.FAILED))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.fault is not None
+    assert ending.fault.error == "NoAnswer"
+
+
+def test_a_strategy_that_is_gone_ends_the_run_as_a_fault(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, request("never_there"))
+    rounds.step(RUN)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.fault is not None
+    assert ending.fault.error == "StrategyFault"
+
+
+def test_everything_of_a_run_expires(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, inbox="inbox")
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    lasting = [key for key in runs.store.keys("*") if runs.store.ttl(key) < 0]
+    assert lasting == []
