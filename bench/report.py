@@ -44,7 +44,7 @@ class Target:
             return f"**Not counted: {self.name}.** Requests failed, see above."
         factor = self.unit.removesuffix(" baseline")
         limit = f"instead of at most {self.limit:.3g}"
-        return f"**Missed: {self.name}.** {self.figure:.3g} {factor} {limit}: {self.reading}."
+        return f"**Missed: {self.name}.** {self.figure:.4g} {factor} {limit}: {self.reading}."
 
 
 def report(
@@ -197,7 +197,7 @@ def waiting_target(waiting: Waiting) -> Target:
 
 def target_row(target: Target) -> tuple[str, ...]:
     """A line of the table of targets."""
-    limit, figure = (f"{value:.3g} {target.unit}" for value in (target.limit, target.figure))
+    limit, figure = (f"{value:.4g} {target.unit}" for value in (target.limit, target.figure))
     figure = "not measured" if isnan(target.figure) else figure
     return target.name, f"<= {limit}", figure, "yes" if target.met else "**no**"
 
