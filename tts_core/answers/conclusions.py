@@ -9,7 +9,8 @@ MAX_LINE = 80
 _MARKS = " \n\t*_`\"'.!。"
 _MAX_SENTENCE = 400
 
-_NO_CONTENT = re.compile(r"[\s*_`$\\\[\]#=|-]*\Z|```\w*\s*\Z|</?\w+>\s*\Z")
+_COURTESY = r"(?i:let me know|feel free|i hope|hope this|if you (?:have|need|want)|please)\b"
+_NO_CONTENT = re.compile(r"[\s*_`$\\\[\]#=|-]*\Z|```\w*\s*\Z|</?\w+>\s*\Z|" + _COURTESY)
 _SENTENCE_END = re.compile(r"[.!?](?=[*_\"')\]]*\s+[^\sa-z])|[。！？]")
 _CONNECTIVE = re.compile(
     r"(?:[>\-*_#\s]|\d\.\s)*(?:so|therefore|thus|hence|then|finally|in (?:total|all|conclusion)"
@@ -18,7 +19,8 @@ _CONNECTIVE = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    r"(?:\b(?:is|are|was|were|be|equals?|equal to|totals?|gives?(?: us)?|makes?|leaves?)\b|[:=≈])"
+    r"(?:\b(?:is|are|was|were|be|equals?|equal to|totals?|gives?(?: us)?|makes?|leaves?)\b"
+    r"|(?<!\d):|:(?!\d)|[=≈])"
     r"(?:\s+(?:about|approximately|exactly|only|equal to|always|therefore|thus|then|now"
     r"|a total of)\b)*[\s*_]*"
 )
@@ -34,6 +36,7 @@ _NUMBER = re.compile(
 _UNSOLVED = re.compile(
     r"\d\s*[A-Za-z](?![A-Za-z])|(?<![A-Za-z])[A-Za-z]\s*[+*/^-]|[+*/-]\s*[A-Za-z](?![A-Za-z])"
 )
+_SEVERAL = re.compile(r"(?:\b(?:or|and)|,)\s+[A-Za-z]\s*\Z")
 _NAME = re.compile(
     r"(?i:the|it|it's|this|that|its|his|her|their|my|your)\b[^.]*?\s(?:is|was|are)\s+[\"'*_]*"
     r"((?:[^\W\d_a-z][\w'’.-]*)(?:\s(?:[^\W\d_a-z][\w'’.-]*|de|of|la|del|da|and)){0,4})[\"'*_]*\Z",
@@ -108,7 +111,8 @@ def _after_last_link(said: str) -> str | None:
         return None
     tail = said[links[-1].end() :]
     before = said[links[-2].end() if len(links) > 1 else 0 : links[-1].start()]
-    if links[-1][0][0] == "=" and _UNSOLVED.search(undress(before)):
+    one_of_several = len(links) > 1 and _SEVERAL.search(before)
+    if links[-1][0][0] == "=" and (one_of_several or _UNSOLVED.search(undress(before))):
         return None
     return tail if _is_value(tail) else None
 

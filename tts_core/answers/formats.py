@@ -1,5 +1,6 @@
 """The answer formats: how each finds the answer of a trace."""
 
+import re
 from collections.abc import Callable
 
 from tts_core.answers.boxes import boxes
@@ -15,6 +16,7 @@ from tts_core.model import Answer
 
 _REGEX = "regex:"
 _MAX_TRIED = 50
+_STRUCTURED = re.compile(r"\s*(?:```(?:json)?\s*)?(?:\{|\[\s*[{\"])")
 _THOUGHT_ENDS = "</think>"
 
 
@@ -81,7 +83,7 @@ def _stated(text: str, complete: bool) -> str | None:
 
 
 def _auto(text: str, complete: bool) -> Answer | None:
-    if text.lstrip()[:1] in ("{", "`", "[") and (structured := _whole_json(text)):
+    if _STRUCTURED.match(text) and (structured := _whole_json(text)):
         return structured
     found = _explicit(text, complete)
     if found is None and complete:

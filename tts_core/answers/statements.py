@@ -25,7 +25,8 @@ _CUE = re.compile(
     rf"|antwort{_GAP}(?::|ist\b|lautet\b)|ответ{_GAP}[:—–-]"
     rf"|答案{_GAP}(?:应该是|應該是|就是|是|为|為|[:：])|答え{_GAP}[は:：]|정?답{_GAP}[은:]"
     r"|(?m:^)####(?=[ \t])|<answer>)"
-    r"(?::?[*_]{1,3}(?=\s))?[\s:]{0,8}(?:(?:simply|just|therefore|thus|indeed|clearly|definitely|exactly)\s)?"
+    r"(?::?[*_]{1,3}(?=\s))?[\s:：]{0,8}(?:(?:simply|just|therefore|thus|indeed|clearly|definitely|exactly|about"
+    r"|approximately|roughly|around)\s)?"
     r"(?:(?:\\\[|\$\$|```\w{0,10})\s{0,4}\n\s{0,8})?",
     re.IGNORECASE,
 )

@@ -9,7 +9,7 @@ _POWER = r"(?:\s*\^\s*(?:\d|\{\d\}))?\s*\Z"
 _UNIT_AS_TEXT = re.compile(
     r"\s*\\(?:text(?:rm|bf|it|normal)?|math(?:rm|bf|it)|mbox)\s*\{([^{}]*)\}" + _POWER
 )
-_UNIT_AS_WORDS = re.compile(r"((?:\s[^\W\d_]{2,}){1,4}|\s?[\u3400-\u9fff]{1,4})" + _POWER)
+_UNIT_AS_WORDS = re.compile(r"((?:\s[^\W\d_]{2,}(?:/[^\W\d_]+)?){1,4}|\s?[\u3400-\u9fff]{1,4})" + _POWER)
 
 # Words that change the number, or say something about it, so that it is not the answer alone.
 _NOT_A_UNIT = re.compile(
@@ -44,7 +44,7 @@ def _without_degrees(text: str) -> str:
 
 def _without_unit(text: str) -> str:
     unit = _UNIT_AS_TEXT.search(text) or _lower_case_words(text)
-    if unit is None or _NOT_A_UNIT.search(unit[1]):
+    if unit is None or _NOT_A_UNIT.search(unit[1]) or text[: unit.start()].endswith("."):
         return text
     return text[: unit.start()]
 
