@@ -94,8 +94,8 @@ def error_of(fault: Fault) -> ChorusError:
     """A kept failure as the exception it was."""
     kind: type[ChorusError] = getattr(errors, fault.error)
     context: dict[str, Any] = {"status": fault.status} if kind is UpstreamRefused else {}
-    told = {"param": fault.param, "code": fault.code, "retry_after_s": fault.retry_after_s}
-    return kind(fault.message, **context, **told)
+    context |= {"param": fault.param, "code": fault.code, "retry_after_s": fault.retry_after_s}
+    return kind(fault.message, **context)
 
 
 def answer(error: ChorusError, *, paid: bool = False) -> Response:

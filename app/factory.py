@@ -13,6 +13,7 @@ from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
 
+EXPOSED = ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry"]
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -28,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(sign_response)
     errors.register(app)
     auth.register(app)
-    CORS(app, origins=list(split(settings.cors_origins)), expose_headers=["x-request-id", "retry-after"])
+    CORS(app, origins=list(split(settings.cors_origins)), expose_headers=EXPOSED)
     for blueprint in (chat.blueprint, models.blueprint, strategies.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)

@@ -12,8 +12,9 @@ def client_is_gone(environ: Mapping[str, Any]) -> bool:
     line: socket.socket | None = environ.get("gunicorn.socket")
     if line is None:
         return False
+    waiting = select.poll()  # select.select() knows no descriptor above 1023
     try:
-        readable, _, _ = select.select([line], [], [], 0)
-        return bool(readable) and line.recv(1, socket.MSG_PEEK) == b""
+        waiting.register(line, select.POLLIN)
+        return bool(waiting.poll(0)) and line.recv(1, socket.MSG_PEEK) == b""
     except (OSError, ValueError):
         return True

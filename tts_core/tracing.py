@@ -7,13 +7,14 @@ from typing import Any
 
 from tts_core.answers import read_answer, read_tool_calls
 from tts_core.confidence import token_confidence, trace_confidence
+from tts_core.deltas import ToolCalls, merge
 from tts_core.model import Answer, Confidence, Finish, Sampling, Usage
 
 
 @dataclass(slots=True)
 class Chunk:
     """One piece of a stream. `top_logprobs` has one list of nats per token, `entries` the same
-    tokens as they came, `finish` the upstream's own word, `extra` further fields of the delta."""
+    tokens as they came, `finish` the upstream's own word, `rare` further fields of the delta."""
 
     text: str = ""
     reasoning: str = ""
@@ -23,6 +24,7 @@ class Chunk:
     finish: str | None = None
     usage: Usage | None = None
     refusal: str = ""
+    rare: Mapping[str, Any] | None = None
 
 
 class TraceBuilder:
@@ -35,7 +37,8 @@ class TraceBuilder:
         self.refusal = bytearray()
         self.confidences = array("d")
         self.entries: list[Any] = []
-        self.calls: dict[int, dict[str, Any]] = {}
+        self.calls = ToolCalls()
+        self.rare: dict[str, Any] = {}
         self.tokens = 0
         self.texts = 0
         self.finish: str | None = None
@@ -52,7 +55,9 @@ class TraceBuilder:
         if chunk.refusal:
             self.refusal += chunk.refusal.encode("utf-8", "surrogatepass")
         for call in chunk.tool_calls:
-            self.add_tool_call(call)
+            self.calls.add(call)
+        if chunk.rare:
+            merge(self.rare, chunk.rare)
         for top_logprobs in chunk.top_logprobs:
             self.add_token(top_logprobs)
         if self.sampling.keep_logprobs:
@@ -66,14 +71,6 @@ class TraceBuilder:
         confidence = token_confidence(top_logprobs, self.sampling.top_logprobs)
         if confidence is not None:
             self.confidences.append(confidence)
-
-    def add_tool_call(self, delta: Mapping[str, Any]) -> None:
-        """Merge one delta of a tool call: strings of its function grow, other fields are set."""
-        call = self.calls.setdefault(delta.get("index") or 0, {"function": {}})
-        call.update({k: v for k, v in delta.items() if k not in ("index", "function") and v})
-        for key, value in (delta.get("function") or {}).items():
-            grows = key == "arguments" and isinstance(value, str)
-            call["function"][key] = call["function"].get(key, "") + value if grows else value
 
     @property
     def text(self) -> str:
@@ -89,19 +86,19 @@ class TraceBuilder:
         """The assistant's message in OpenAI's shape; `refusal` is always present."""
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": self.text if self.pieces or not self.calls else None,
+            "content": self.text if self.pieces or not (self.calls.by_index or self.rare) else None,
             "refusal": self.refusal.decode("utf-8", "replace") or None,
         }
         if self.reasoning:
             message["reasoning_content"] = self.reasoning.decode("utf-8", "replace")
-        if self.calls:
-            message["tool_calls"] = [{"type": "function", **call} for _, call in sorted(self.calls.items())]
-        return message
+        if calls := self.calls.whole():
+            message["tool_calls"] = calls
+        return message | self.rare
 
     def answer(self) -> Answer | None:
         """What the trace concluded; its tool calls when it made any."""
-        if self.calls:
-            return read_tool_calls(self.message()["tool_calls"])
+        if calls := self.calls.whole():
+            return read_tool_calls(calls)
         complete = self.finish != Finish.LENGTH
         return read_answer(self.text, self.sampling.answer_format, complete=complete)
 

@@ -133,5 +133,6 @@ def without_answers(usable: Sequence[Trace], confidence: Measure) -> Vote:
     return Vote(
         winners=(best.index,),
         confidence=confidence(best),
+        agreement=0.0,
         warnings=("No trace has an answer that can be voted on; the most confident one was taken.",),
     )

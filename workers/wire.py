@@ -41,6 +41,13 @@ class Message(msgspec.Struct, gc=False):
     reasoning: str | None = None
     refusal: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
+    function_call: dict[str, Any] | None = None
+    annotations: list[dict[str, Any]] | None = None
+    audio: dict[str, Any] | None = None
+    reasoning_details: list[dict[str, Any]] | None = None
+
+
+RARE = ("function_call", "annotations", "audio", "reasoning_details")
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -152,7 +159,15 @@ def read_chunk(data: bytes, *, keep: bool) -> Chunk:
         entries=content if keep else (),
         finish=choice.finish_reason,
         usage=usage,
+        rare=rare_of(said),
     )
+
+
+def rare_of(said: Message) -> dict[str, Any] | None:
+    """The fields that few models send and few clients ask for."""
+    if not (said.function_call or said.annotations or said.audio or said.reasoning_details):
+        return None
+    return {name: value for name in RARE if (value := getattr(said, name))}
 
 
 def alternatives(token: TokenLogprobs | dict[str, Any]) -> list[float]:

@@ -6,7 +6,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from app.openapi import describe
 
 blueprint = Blueprint("docs", __name__)
-ui = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Chorus"})
+ui = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Chorus", "validatorUrl": None})
 
 
 @blueprint.get("/openapi.json")

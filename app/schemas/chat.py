@@ -13,6 +13,7 @@ from tts_core.errors import InvalidRequest
 
 ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 SEED = 2**63
+WHOLE = "_schema"  # marshmallow's name for a finding about an object as such
 
 
 def between(lowest: float, highest: float) -> validate.Range:
@@ -29,6 +30,15 @@ class MessageSchema(Schema):
     role = fields.String(required=True, validate=validate.OneOf(ROLES, error="Must be one of: {choices}."))
     content = Content(allow_none=True)
     tool_calls = fields.List(fields.Dict(), allow_none=True)
+
+
+class StreamOptionsSchema(Schema):
+    """How a stream is to end."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    include_usage = Flag(allow_none=True)
 
 
 class ChatSchema(Schema):
@@ -52,7 +62,7 @@ class ChatSchema(Schema):
     logprobs = Flag(allow_none=True)
     top_logprobs = Integer(allow_none=True, validate=between(0, 20))
     stream = Flag(allow_none=True)
-    stream_options = fields.Dict(allow_none=True)
+    stream_options = fields.Nested(StreamOptionsSchema, allow_none=True)
     tools = fields.List(fields.Dict(), allow_none=True)
     response_format = fields.Dict(allow_none=True)
     metadata = fields.Dict(allow_none=True)
@@ -132,7 +142,8 @@ def load_chat(body: Any) -> dict[str, Any]:
         data: dict[str, Any] = chat_schema().load(body)
     except ValidationError as error:
         raise first_of(error) from error
-    return {name: value for name, value in data.items() if value is not None}
+    known = chat_schema().fields
+    return {name: value for name, value in data.items() if value is not None or name not in known}
 
 
 def first_of(error: ValidationError) -> InvalidRequest:
@@ -140,7 +151,8 @@ def first_of(error: ValidationError) -> InvalidRequest:
     place, finding = "", error.normalized_messages()
     while isinstance(finding, dict):
         name, finding = next(iter(finding.items()))
-        place += f"[{name}]" if isinstance(name, int) else f".{name}" if place else str(name)
+        if name != WHOLE:
+            place += f"[{name}]" if isinstance(name, int) else f".{name}" if place else str(name)
     message = finding[0] if isinstance(finding, list) else str(finding)
     if message == fields.Field.default_error_messages["required"]:
         return InvalidRequest(

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import pytest
 from asking import QUESTION, choose
 from clients.official import COMPLETION, check
 from openai import OpenAI
@@ -28,9 +27,6 @@ def called(name: str, **more: Any) -> dict[str, Any]:
     return {"id": f"call_{name}", "type": "function", "function": function, **more}
 
 
-@pytest.mark.xfail(
-    reason="pieces of custom tool calls replace each other; only `function` grows", strict=True
-)
 def test_a_custom_tool_s_call_in_pieces_is_put_together(client: OpenAI, upstream: ScriptedUpstream) -> None:
     named = {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "sql", "input": ""}}
     pieces = [{"index": 0, "custom": {"input": piece}} for piece in ("select ", "1")]
@@ -47,7 +43,6 @@ def test_a_custom_tool_s_call_in_pieces_is_put_together(client: OpenAI, upstream
     ]
 
 
-@pytest.mark.xfail(reason="calls without an index are merged into one", strict=True)
 def test_streamed_calls_without_an_index_stay_apart(client: OpenAI, upstream: ScriptedUpstream) -> None:
     delta = {"role": "assistant", "tool_calls": [called("f"), called("g")]}
     upstream.reply = lambda _call: said(delta, finish="tool_calls")
@@ -55,7 +50,6 @@ def test_streamed_calls_without_an_index_stay_apart(client: OpenAI, upstream: Sc
     assert [(call.id, call.function.name) for call in calls] == [("call_f", "f"), ("call_g", "g")]
 
 
-@pytest.mark.xfail(reason="calls without an index are merged into one", strict=True)
 def test_calls_of_an_upstream_that_does_not_stream_stay_apart(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
@@ -66,7 +60,6 @@ def test_calls_of_an_upstream_that_does_not_stream_stay_apart(
     assert [(call.id, call.function.name) for call in calls] == [("call_f", "f"), ("call_g", "g")]
 
 
-@pytest.mark.xfail(reason="message.function_call is dropped", strict=True)
 def test_the_old_function_call_comes_back(client: OpenAI, upstream: ScriptedUpstream) -> None:
     upstream.reply = lambda _call: said(
         {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": ""}},
@@ -78,7 +71,6 @@ def test_the_old_function_call_comes_back(client: OpenAI, upstream: ScriptedUpst
     assert (choice.message.function_call.name, choice.message.function_call.arguments) == ("f", "{}")
 
 
-@pytest.mark.xfail(reason="message.annotations are dropped", strict=True)
 def test_the_sources_of_a_web_search_come_back(client: OpenAI, upstream: ScriptedUpstream) -> None:
     annotations = [{"type": "url_citation", "url_citation": CITED}]
     upstream.reply = lambda _call: text("hi", message_extra={"annotations": annotations})
