@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,13 @@ from tts_core.tracing import TraceBuilder
 from workers.records import NOTHING, Text
 from workers.settings import Upstream
 from workers.stopping import Watch
+from workers.transport import Hooks
 from workers.upstream import stream_chat
 from workers.wire import raw_logprobs
 
 READS_PER_TURN = 8
+BUSY_TRACES = 16
+GATHER_S = 0.03
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 SEED_SPACE = 2**31 - 1
@@ -84,14 +88,17 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
     """One upstream call, read to its end or until the trace is to stop."""
     started = time.monotonic()
     try:
-        with stream_chat(
-            call.upstream,
-            body_of(call),
-            timeout_s=call.timeout_s,
-            keep_logprobs=call.sampling.keep_logprobs,
-            request_id=call.request_id,
-            connected=watch.connected,
-        ) as chunks:
+        with (
+            in_flight.one_more(),
+            stream_chat(
+                call.upstream,
+                body_of(call),
+                timeout_s=call.timeout_s,
+                keep_logprobs=call.sampling.keep_logprobs,
+                request_id=call.request_id,
+                hooks=Hooks(watch.connected, gather),
+            ) as chunks,
+        ):
             for reads, chunk in enumerate(chunks):
                 builder.add(chunk)
                 if account.first_token_s is None and builder.counted_tokens:
@@ -103,6 +110,31 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
     except UpstreamError as error:
         return error
     return None
+
+
+class InFlight:
+    """How many traces this process reads."""
+
+    count = 0
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Count a trace while it is read."""
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+
+
+in_flight = InFlight()
+
+
+def gather() -> None:
+    """In a busy process, let a few tokens arrive before they are read: waking up costs more than
+    reading, and 30 ms are three tokens of a fast model."""
+    if in_flight.count >= BUSY_TRACES:
+        give_way(GATHER_S)
 
 
 def body_of(call: Call) -> Mapping[str, Any]:

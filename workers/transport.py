@@ -6,35 +6,64 @@ once a trace (docs/decisions/transport.md).
 """
 
 import http.client
+import io
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import httpx
 
-READ_BYTES = 65_536
+READ_BYTES = 32_768
 ADDRESS_S = 30
 
-Connected = Callable[[socket.socket], None]
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a caller may do: `connected` is shown the socket before anything is sent, `pace` is
+    called before every read and may wait so that more bytes gather."""
+
+    connected: Callable[[socket.socket], None] = lambda _: None
+    pace: Callable[[], None] = lambda: None
+
+
+NO_HOOKS = Hooks()
+
+
+class Paced(io.RawIOBase):
+    """A socket as a file that waits its turn before it reads."""
+
+    def __init__(self, line: socket.socket, pace: Callable[[], None]) -> None:
+        self.line = line
+        self.pace = pace
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """What has arrived."""
+        self.pace()
+        return self.line.recv_into(buffer)
 
 
 class Transport(httpx.BaseTransport):
-    """Opens a connection a request. `connected` is shown the socket before anything is sent."""
+    """Opens a connection a request."""
 
-    def __init__(self, tls: ssl.SSLContext, connected: Connected) -> None:
+    def __init__(self, tls: ssl.SSLContext, hooks: Hooks = NO_HOOKS) -> None:
         self.tls = tls
-        self.connected = connected
+        self.hooks = hooks
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the response's body streams. Raises httpx.TransportError."""
         connection = http.client.HTTPConnection(request.url.host, port_of(request.url))
         connection.sock = self.connect(request)
         try:
-            return exchange(connection, request)
+            return exchange(connection, request, self.hooks.pace)
         except httpx.TransportError:
             connection.close()
             raise
@@ -48,7 +77,7 @@ class Transport(httpx.BaseTransport):
             if request.url.scheme == "https":
                 line = self.tls.wrap_socket(line, server_hostname=request.url.host)
             line.settimeout(timeouts["read"])
-        self.connected(line)
+        self.hooks.connected(line)
         return line
 
 
@@ -76,12 +105,16 @@ class Body(httpx.SyncByteStream):
         self.connection.close()
 
 
-def exchange(connection: http.client.HTTPConnection, request: httpx.Request) -> httpx.Response:
+def exchange(
+    connection: http.client.HTTPConnection, request: httpx.Request, pace: Callable[[], None]
+) -> httpx.Response:
     """Send the request and read the head of the response."""
     with translated(request):
         path, headers = request.url.raw_path.decode("ascii"), dict(request.headers)
         connection.request(request.method, path, request.read(), headers)
-        response = connection.getresponse()
+        response = http.client.HTTPResponse(connection.sock, method=request.method)
+        response.fp = io.BufferedReader(Paced(connection.sock, pace), READ_BYTES)
+        response.begin()
     body = Body(response, connection, request)
     return httpx.Response(response.status, headers=response.getheaders(), stream=body)
 

@@ -1,6 +1,5 @@
 """The model's server: SSE in, Chunks out; and the one table of what its failures mean."""
 
-import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,16 +22,12 @@ from tts_core.errors import (
 )
 from tts_core.tracing import Chunk
 from workers.settings import Upstream
-from workers.transport import Connected, Transport
+from workers.transport import NO_HOOKS, Hooks, Transport
 from workers.wire import ToldError, WireError, read_chunk, read_error
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MESSAGE_CHARACTERS = 500
 BUSY = (429, 503)
-
-
-def unobserved(_: socket.socket) -> None:
-    """Nobody wants the socket."""
 
 
 @cache
@@ -41,7 +36,7 @@ def tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-def client(upstream: Upstream, timeout_s: float, connected: Connected = unobserved) -> httpx.Client:
+def client(upstream: Upstream, timeout_s: float, hooks: Hooks = NO_HOOKS) -> httpx.Client:
     """A client for one call. Nothing is reused: some servers close a connection they promised to keep."""
     headers = {"Accept-Encoding": "identity", "User-Agent": "chorus"}
     if upstream.api_key:
@@ -51,7 +46,7 @@ def client(upstream: Upstream, timeout_s: float, connected: Connected = unobserv
         verify=tls(),
         trust_env=False,
         timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-        transport=Transport(tls(), connected),
+        transport=Transport(tls(), hooks),
     )
 
 
@@ -82,11 +77,11 @@ def stream_chat(
     timeout_s: float,
     keep_logprobs: bool = False,
     request_id: str = "",
-    connected: Connected = unobserved,
+    hooks: Hooks = NO_HOOKS,
 ) -> Iterator[Iterator[Chunk]]:
     """Open a streamed chat completion; leaving the block closes the connection at once.
 
-    `connected` is shown the socket, so that somebody else may shut it down. Raises UpstreamError.
+    Raises UpstreamError.
     """
     headers = {"Content-Type": "application/json"}
     if request_id:
@@ -94,7 +89,7 @@ def stream_chat(
     url, content = f"{upstream.base_url}/chat/completions", msgspec.json.encode(body)
     with (
         translated(upstream),
-        client(upstream, timeout_s, connected) as http,
+        client(upstream, timeout_s, hooks) as http,
         http.stream("POST", url, content=content, headers=headers) as response,
     ):
         refuse(response, upstream)

@@ -36,7 +36,7 @@ def listener() -> Iterator[socket.socket]:
 
 def get(listener: socket.socket, scheme: str, trusted: ssl.SSLContext) -> httpx.Response:
     """One request to the listener."""
-    with httpx.Client(transport=Transport(trusted, lambda line: None), timeout=5) as client:
+    with httpx.Client(transport=Transport(trusted), timeout=5) as client:
         return client.get(f"{scheme}://localhost:{listener.getsockname()[1]}/")
 
 
@@ -107,6 +107,6 @@ def test_nobody_there_is_a_connect_error(listener: socket.socket) -> None:
     listener.close()
     with (
         pytest.raises(httpx.ConnectError),
-        httpx.Client(transport=Transport(ssl.create_default_context(), print)) as client,
+        httpx.Client(transport=Transport(ssl.create_default_context())) as client,
     ):
         client.get("http://127.0.0.1:9/")
