@@ -30,8 +30,9 @@ check: setup $(VENV)/.dev ## Lint, format, types, layers
 bench: setup $(VENV)/.dev ## Measure throughput and latency here
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: setup ## Write what is generated from the code
+docs: setup $(VENV)/.dev ## Write what is generated from the code
 	@$(BIN)/chorus config --env-example > .env.example
+	@$(BIN)/python -m cogapp -r -I docs --verbosity=1 README.md docs/*.md docs/decisions/*.md
 
 demo: ## Try again to install the demo model
 	@rm -f $(VENV)/.demo
