@@ -2,10 +2,10 @@
 
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any
 
@@ -27,6 +27,7 @@ from workers.wire import ToldError, WireError, read_chunk, read_error
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MESSAGE_CHARACTERS = 500
+CONNECT_S = 10.0
 BUSY = (429, 503)
 
 
@@ -34,20 +35,6 @@ BUSY = (429, 503)
 def tls() -> ssl.SSLContext:
     """One context for all: building it takes 20 ms."""
     return ssl.create_default_context(cafile=certifi.where())
-
-
-def client(upstream: Upstream, timeout_s: float, hooks: Hooks = NO_HOOKS) -> httpx.Client:
-    """A client for one call. Nothing is reused: some servers close a connection they promised to keep."""
-    headers = {"Accept-Encoding": "identity", "User-Agent": "chorus"}
-    if upstream.api_key:
-        headers["Authorization"] = f"Bearer {upstream.api_key}"
-    return httpx.Client(
-        headers=headers,
-        verify=tls(),
-        trust_env=False,
-        timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-        transport=Transport(tls(), hooks),
-    )
 
 
 @contextmanager
@@ -86,14 +73,48 @@ def stream_chat(
     headers = {"Content-Type": "application/json"}
     if request_id:
         headers["X-Request-Id"] = request_id
-    url, content = f"{upstream.base_url}/chat/completions", msgspec.json.encode(body)
-    with (
-        translated(upstream),
-        client(upstream, timeout_s, hooks) as http,
-        http.stream("POST", url, content=content, headers=headers) as response,
-    ):
-        refuse(response, upstream)
+    url = url_of(upstream.base_url, "/chat/completions")
+    request = httpx.Request(
+        "POST", url, headers=headers, content=msgspec.json.encode(body), extensions=patience(timeout_s)
+    )
+    with answered(upstream, request, hooks) as response:
         yield chunks(response, keep=keep_logprobs)
+
+
+def list_models(upstream: Upstream, timeout_s: float) -> list[dict[str, Any]]:
+    """What GET /models of the upstream lists. Raises UpstreamError."""
+    url = url_of(upstream.base_url, "/models")
+    with answered(upstream, httpx.Request("GET", url, extensions=patience(timeout_s))) as response:
+        listed = msgspec.json.decode(response.read(), type=dict[str, Any]).get("data") or []
+        return [model for model in listed if isinstance(model, dict) and model.get("id")]
+
+
+@contextmanager
+def answered(
+    upstream: Upstream, request: httpx.Request, hooks: Hooks = NO_HOOKS
+) -> Iterator[httpx.Response]:
+    """Send a request with the upstream's key; the response streams until the block is left.
+
+    Straight to the transport: httpx's client adds cookies, redirects and 1 ms, and none is wanted.
+    """
+    request.headers.update({"Accept-Encoding": "identity", "User-Agent": "chorus"})
+    if upstream.api_key:
+        request.headers["Authorization"] = f"Bearer {upstream.api_key}"
+    with translated(upstream), closing(Transport(tls(), hooks).handle_request(request)) as response:
+        response.request = request
+        refuse(response, upstream)
+        yield response
+
+
+@lru_cache(maxsize=16)
+def url_of(base_url: str, path: str) -> httpx.URL:
+    """A URL, parsed once: httpx does it in Python."""
+    return httpx.URL(base_url + path)
+
+
+def patience(timeout_s: float) -> dict[str, Any]:
+    """How long to wait for a connection and for each piece, as httpx's transports are told."""
+    return {"timeout": {"connect": min(CONNECT_S, timeout_s), "read": timeout_s}}
 
 
 def refuse(response: httpx.Response, upstream: Upstream) -> None:
@@ -187,12 +208,3 @@ def lines(raw: Iterable[bytes]) -> Iterator[bytes]:
             raise UpstreamUnreachable("The upstream sent a line without an end.")
     if rest:
         yield rest
-
-
-def list_models(upstream: Upstream, timeout_s: float) -> list[dict[str, Any]]:
-    """What GET /models of the upstream lists. Raises UpstreamError."""
-    with translated(upstream), client(upstream, timeout_s) as http:
-        response = http.get(f"{upstream.base_url}/models")
-        refuse(response, upstream)
-        listed = msgspec.json.decode(response.content, type=dict[str, Any]).get("data") or []
-        return [model for model in listed if isinstance(model, dict) and model.get("id")]
