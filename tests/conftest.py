@@ -43,4 +43,3 @@ def client(service: Service) -> Iterator[OpenAI]:
     """The official SDK, pointed at the service; it does not retry, so that tests see every error."""
     with OpenAI(base_url=service.base_url, api_key="any", max_retries=0) as found:
         yield found
-

@@ -61,17 +61,29 @@ _strategies: dict[str, Registered] = {}
 
 def strategy(name: str, *, paper: str = "", needs: tuple[str, ...] = ()) -> Callable[[Play], Play]:
     """Register a strategy under `name`. Its options are its keyword-only parameters,
-    `Annotated[type, rule, "doc"]`. Raises ValueError when the name is taken by another one."""
+    `Annotated[type, rule, "doc"]`. Raises ValueError when the name is taken by another one, or an
+    option's name by one of another type or rule."""
 
     def register(play: Play) -> Play:
         taken = _strategies.get(name)
         if taken and taken.play.__qualname__ != play.__qualname__:
             raise ValueError(f"the strategy {name!r} exists already")
+        options = options_of(play)
+        check_options(name, options)
         summary = (inspect.getdoc(play) or "").partition("\n")[0]
-        _strategies[name] = Registered(name, play, summary, paper, needs, options_of(play))
+        _strategies[name] = Registered(name, play, summary, paper, needs, options)
         return play
 
     return register
+
+
+def check_options(name: str, options: Mapping[str, Option]) -> None:
+    """One name, one meaning: a client's field is read by one rule. Raises ValueError."""
+    for other in _strategies.values():
+        for option in options.values():
+            taken = other.options.get(option.name, option)
+            if other.name != name and (taken.type, taken.rule) != (option.type, option.rule):
+                raise ValueError(f"{name} and {other.name} have different options {option.name!r}")
 
 
 def registered() -> Mapping[str, Registered]:

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from tts_core.errors import ChorusError, Overloaded
 from tts_core.model import Request
-from workers.celery import app
+from workers.celery import CONTROL, SAMPLE, app
 from workers.records import Ending, Submission, Text, Why
 from workers.rounds import GRACE_S
 from workers.runs import Runs, connect
@@ -85,9 +85,11 @@ class Client:
         """Whether the run has ended. Raises Overloaded when nobody is there to end it."""
         if self.ending(run_id):
             return True
-        if not any(worker["queue"] == "sample" for worker in self.workers().values()):
+        served = {worker["queue"] for worker in self.workers().values()}
+        if missing := {CONTROL, SAMPLE} - served:
             self.cancel(run_id)
-            raise Overloaded("No worker is running.", retry_after_s=RETRY_AFTER_S)
+            queues = " and ".join(sorted(missing))
+            raise Overloaded(f"No worker serves {queues}.", retry_after_s=RETRY_AFTER_S)
         return False
 
     def ending(self, run_id: str) -> Ending | None:

@@ -22,6 +22,8 @@ from workers.wire import raw_logprobs
 READS_PER_TURN = 8
 BUSY_TRACES = 16
 GATHER_S = 0.03
+CROWDED_TRACES = 128
+LONG_GATHER_S = 0.05
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 SEED_SPACE = 2**31 - 1
@@ -134,7 +136,7 @@ def gather() -> None:
     """In a busy process, let a few tokens arrive before they are read: waking up costs more than
     reading, and 30 ms are three tokens of a fast model."""
     if in_flight.count >= BUSY_TRACES:
-        give_way(GATHER_S)
+        give_way(LONG_GATHER_S if in_flight.count >= CROWDED_TRACES else GATHER_S)
 
 
 def body_of(call: Call) -> Mapping[str, Any]:

@@ -86,6 +86,7 @@ class Settings:
         "REDIS_URL",
         "",
         "Broker and store; empty: the embedded server.",
+        secret=True,
         example="redis://localhost:6379/0",
     )
     data_dir: str = setting("CHORUS_DATA_DIR", ".chorus", "Data of the embedded servers.")

@@ -16,7 +16,7 @@ from workers.sampling import Call
 from workers.sampling import sample as sample_trace
 from workers.stopping import Stops
 
-PUBLISHED_AT_ONCE = 4000
+PUBLISHED_AT_ONCE = 64
 log = logging.getLogger(__name__)
 
 Receipt = list[Any]

@@ -83,3 +83,13 @@ def test_a_name_is_given_once() -> None:
     assert "two_rounds_for_tests" in registered()
     with pytest.raises(ValueError, match="exists already"):
         strategy("two_rounds_for_tests")(no_vote)
+
+
+def test_an_option_means_the_same_in_every_strategy() -> None:
+    def other_budget(asked: Request, *, budget: str = "large") -> Strategy:
+        """Its budget is a word."""
+        yield Plan((asked.sampling,))
+        return Vote(winners=())
+
+    with pytest.raises(ValueError, match="different options 'budget'"):
+        strategy("other_budget_for_tests")(other_budget)
