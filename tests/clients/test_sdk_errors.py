@@ -12,7 +12,7 @@ from openai import (
     OpenAI,
     RateLimitError,
 )
-from scripted_upstream import ScriptedUpstream, drop, error
+from scripted_upstream import ScriptedUpstream, drop, error, text
 from service import Service
 
 
@@ -115,7 +115,8 @@ def test_the_client_s_own_request_id_is_kept(client: OpenAI, upstream: ScriptedU
 
 
 def test_the_sdk_does_not_pay_twice_for_a_failure(service: Service, upstream: ScriptedUpstream) -> None:
+    upstream.reply = lambda call: text("\\boxed{42}") if call.index == 0 else error(400)
     patient = OpenAI(base_url=service.base_url, api_key="any", max_retries=2)
     with patient, pytest.raises(InternalServerError):
-        ask(patient, extra_body={"tts_budget": 2, "tts_min_traces": 3})
+        ask(patient, extra_body={"tts_budget": 2, "tts_min_traces": 2})
     assert len(upstream.calls) == 2
