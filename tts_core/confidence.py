@@ -14,6 +14,7 @@ from tts_core.model import Confidence, Trace
 
 SENTINEL = -1000.0
 BOTTOM_SHARE = 0.1
+RENEW_TOKENS = 2048
 
 Floats = NDArray[np.float64]
 
@@ -79,6 +80,26 @@ def trace_confidence(tokens: ArrayLike, window: int) -> Confidence | None:
         bottom10=bottom_confidence(groups),
         lowest_group=lowest_group(groups),
     )
+
+
+class GroupWindow:
+    """The group confidence of a stream: the mean of its last `window` tokens once there are so many.
+
+    The streaming twin of `group_confidences`; the sum is made anew now and then so that it cannot drift.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.total = 0.0
+
+    def push(self, tokens: Sequence[float]) -> float | None:
+        """The group that ends with the last of `tokens`, which holds all so far; one call a token."""
+        count = len(tokens)
+        if count % RENEW_TOKENS == 0:
+            self.total = sum(tokens[-self.window :])
+        else:
+            self.total += tokens[-1] - (tokens[-1 - self.window] if count > self.window else 0.0)
+        return self.total / self.window if count >= self.window else None
 
 
 Measure = Callable[[Trace], float | None]

@@ -14,7 +14,9 @@ class Sampling:
     """One upstream call, fully specified.
 
     `parameters` goes to the upstream as it is (temperature, tools, top_k, ...).
-    `top_logprobs` is k of the token confidence, 0 to ask for none; `window_tokens` the group size.
+    `top_logprobs` is k of the token confidence, 0 to ask for none; `window_tokens` the group size
+    (None: to be chosen after a warm-up). A trace whose group confidence falls below `stop_below`
+    (nats) is stopped. `keep_confidences` has the strategy see every token's confidence.
     """
 
     model: str
@@ -22,9 +24,13 @@ class Sampling:
     parameters: Json = field(default_factory=dict)
     seed: int | None = None
     top_logprobs: int = 20
-    window_tokens: int = 2048
+    window_tokens: int | None = 2048
+    stop_below: float | None = None
+    keep_confidences: bool = False
+    require_logprobs: bool = False
     answer_format: str = "auto"
     keep_logprobs: bool = False
+    relay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +55,47 @@ class Request:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Until:
+    """When a round may be closed before all its traces have ended: as soon as one rule holds.
+
+    `consensus`: the leader's share of the weight, with `votes` kept votes at least; `beta`: the
+    probability that the leader stays the leader; `finished`: so many usable traces. `before` are
+    traces of earlier rounds that vote along; below `at_least` (nats, lowest group) nobody votes.
+    """
+
+    consensus: float | None = None
+    beta: float | None = None
+    finished: int | None = None
+    confidence: str = "lowest_group"
+    weighted: bool = True
+    at_least: float | None = None
+    votes: int = 3
+    before: "tuple[Trace, ...]" = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The samplings of one round: any order, all at once, never empty."""
+    """The samplings of one round: any order, all at once, never empty.
+
+    `ahead` are samplings of the next round that may start already; its plan then has as many, and
+    may add what stops them.
+    """
 
     samplings: tuple[Sampling, ...]
+    until: Until | None = None
+    ahead: tuple[Sampling, ...] = ()
+
+
+class Why(StrEnum):
+    """Why a trace, a round or a run ended early, or that it did not."""
+
+    COMPLETE = "complete"
+    CONSENSUS = "consensus"
+    DEADLINE = "deadline"
+    TOKEN_CAP = "token_cap"  # noqa: S105
+    CANCELLED = "cancelled"
+    THRESHOLD = "threshold"
 
 
 class Finish(StrEnum):
@@ -122,12 +164,15 @@ class Fault:
 class Trace:
     """One sampled chain of thought, without its text.
 
-    `tokens` counts what arrived (logprob entries, else text pieces); `usage` is the upstream's own
-    account over all attempts, and `unreported` the tokens of attempts it gave no account of.
+    `tokens` counts what arrived (logprob entries, else text pieces). `usage` covers all attempts: the
+    upstream's own account where it gave one, else the tokens that arrived, which `unreported` counts.
+    `stop` tells why it was stopped. `token_confidences` (nats) are there only for a strategy that
+    asked to keep them.
     """
 
     index: int
     finish: Finish
+    stop: Why | None = None
     answer: Answer | None = None
     confidence: Confidence | None = None
     tokens: int = 0
@@ -138,6 +183,7 @@ class Trace:
     first_token_s: float | None = None
     elapsed_s: float = 0.0
     notes: tuple[str, ...] = ()
+    token_confidences: tuple[float, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -172,7 +218,8 @@ class AnswerClass:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """What the traces decided. `classes` come best first; `winners` holds the representative trace
-    of each class in the same order, or the single most confident trace when nobody had an answer."""
+    of each class in the same order, or the single most confident trace when nobody had an answer.
+    `decided`: a consensus ended the sampling."""
 
     winners: tuple[int, ...]
     classes: tuple[AnswerClass, ...] = ()
@@ -183,6 +230,7 @@ class Vote:
     agreement: float | None = None
     consensus: float | None = None
     threshold: float | None = None
+    decided: bool = False
     warnings: tuple[str, ...] = ()
 
 

@@ -6,6 +6,7 @@ from itertools import count
 from tts_core.answers import read_answer
 from tts_core.model import Confidence, Finish, Plan, Request, Round, Sampling, Trace, Vote
 from tts_core.run import Past, advance
+from tts_core.stopping import met
 
 ROUNDS = 1000
 
@@ -30,14 +31,22 @@ def trace(text: str, confidence: float | None = 10.0, *, index: int = 0, **chang
 
 
 def play(asked: Request, answering: Answering) -> Vote:
-    """Run a strategy to its vote, every step replayed from the start as the shell does it."""
+    """Run a strategy to its vote, every step replayed from the start as the shell does it.
+
+    Traces end one after the other; a round closes as soon as its rule holds.
+    """
     history: list[Past] = []
     numbers = count()
     for _ in range(ROUNDS):
         step = advance(asked, history)
         if isinstance(step, Vote):
             return step
-        history.append(Past(len(step.samplings), Round(tuple(answers(step, answering, numbers)))))
+        traces: list[Trace] = []
+        for trace in answers(step, answering, numbers):
+            traces.append(trace)
+            if step.until and met(step.until, traces):
+                break
+        history.append(Past(len(step.samplings), Round(tuple(traces))))
     raise AssertionError(f"{asked.strategy} did not vote within {ROUNDS} rounds")
 
 

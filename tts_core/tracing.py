@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tts_core.answers import read_answer, read_tool_calls
-from tts_core.confidence import token_confidence, trace_confidence
+from tts_core.confidence import GroupWindow, group_confidences, token_confidence, trace_confidence
 from tts_core.deltas import ToolCalls, merge
 from tts_core.model import Answer, Confidence, Finish, Sampling, Usage
+
+DEFAULT_WINDOW_TOKENS = 2048
 
 
 @dataclass(slots=True)
@@ -43,6 +45,21 @@ class TraceBuilder:
         self.texts = 0
         self.finish: str | None = None
         self.usage: Usage | None = None
+        self.window = DEFAULT_WINDOW_TOKENS
+        self.groups: GroupWindow | None = None
+        self.below = False
+        self.guard(sampling)
+
+    def guard(self, sampling: Sampling) -> None:
+        """Judge the trace by the group size and threshold of `sampling`, what it has said included."""
+        self.window = sampling.window_tokens or DEFAULT_WINDOW_TOKENS
+        if sampling.stop_below is None:
+            return
+        self.stop_below = sampling.stop_below
+        self.groups = GroupWindow(self.window)
+        self.groups.total = sum(self.confidences[-self.window :])
+        if len(self.confidences) >= self.window:
+            self.below = bool(group_confidences(self.confidences, self.window).min() < self.stop_below)
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
@@ -69,8 +86,12 @@ class TraceBuilder:
         """One token's confidence, when its log-probabilities tell one."""
         self.tokens += 1
         confidence = token_confidence(top_logprobs, self.sampling.top_logprobs)
-        if confidence is not None:
-            self.confidences.append(confidence)
+        if confidence is None:
+            return
+        self.confidences.append(confidence)
+        if self.groups is not None:
+            group = self.groups.push(self.confidences)
+            self.below = self.below or (group is not None and group < self.stop_below)
 
     @property
     def text(self) -> str:
@@ -104,4 +125,4 @@ class TraceBuilder:
 
     def confidence(self) -> Confidence | None:
         """The trace's confidence; None when no token had usable log-probabilities."""
-        return trace_confidence(self.confidences, self.sampling.window_tokens)
+        return trace_confidence(self.confidences, self.window)

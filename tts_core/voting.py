@@ -1,12 +1,14 @@
 """The vote: answer classes, their support, ties (DeepConf, section 3.1; Wang et al. 2022)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tts_core.answers import classes
 from tts_core.confidence import Measure
 from tts_core.filtering import Filter, keep_all
 from tts_core.model import Answer, AnswerClass, Trace, Vote
+
+Order = Callable[[Trace], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,18 @@ class Ballot:
     weight: float
 
 
-def cast_vote(traces: Sequence[Trace], confidence: Measure, keep: Filter, *, weighted: bool) -> Vote:
+def by_index(trace: Trace) -> tuple[int, int]:
+    """Of equals, what was sampled first."""
+    return trace.index, 0
+
+
+def cast_vote(
+    traces: Sequence[Trace], confidence: Measure, keep: Filter, *, weighted: bool, earlier: Order = by_index
+) -> Vote:
     """Filter the answered traces by `confidence`, add up their support, take the best answer.
 
     Weight is the confidence (section 3.1) or, when not `weighted` or no trace has one, 1 per trace.
-    Ties go to the answer with more traces, then to the one reached by the lowest trace index.
+    Ties go to the answer with more traces, then to the one whose first trace by `earlier` comes first.
     """
     usable = [trace for trace in traces if trace.usable]
     answered = [trace for trace in usable if trace.answer]
@@ -40,7 +49,8 @@ def cast_vote(traces: Sequence[Trace], confidence: Measure, keep: Filter, *, wei
         warnings += (missing_confidence(known),)
     count_heads = not weighted or all(known[i] is None for i in kept)
     weights = [1.0 if count_heads else known[i] or 0.0 for i in kept]
-    return tally(hold_ballots([answered[i] for i in kept], [known[i] for i in kept], weights), warnings)
+    ballots = hold_ballots([answered[i] for i in kept], [known[i] for i in kept], weights)
+    return tally(sorted(ballots, key=lambda ballot: earlier(ballot.trace)), warnings)
 
 
 def missing_confidence(known: Sequence[float | None]) -> str:
@@ -66,18 +76,18 @@ def hold_ballots(
 
 
 def tally(ballots: Sequence[Ballot], warnings: tuple[str, ...]) -> Vote:
-    """Add up the ballots."""
+    """Add up the ballots; sorting is stable, so that of equals the one met first comes first."""
     groups: dict[int, list[Ballot]] = {}
     for ballot in ballots:
         groups.setdefault(ballot.answer_class, []).append(ballot)
     ranked = sorted(groups.values(), key=support)
     total = sum(ballot.weight for ballot in ballots)
     result = tuple(answer_class(group, total) for group in ranked)
-    majority = min(groups.values(), key=lambda group: (-len(group), first_index(group)))
+    majority = max(groups.values(), key=len)
     return Vote(
         winners=tuple(representative(group).trace.index for group in ranked),
         classes=result,
-        voters=tuple(ballot.trace.index for ballot in ballots),
+        voters=tuple(sorted(ballot.trace.index for ballot in ballots)),
         weighted_answer=result[0].answer,
         majority_answer=representative(majority).answer.text,
         confidence=mean_known([ballot.confidence for ballot in ballots]),
@@ -87,19 +97,14 @@ def tally(ballots: Sequence[Ballot], warnings: tuple[str, ...]) -> Vote:
     )
 
 
-def support(group: Sequence[Ballot]) -> tuple[float, int, int]:
-    """Sort key, best first: more weight, more traces, reached earlier."""
-    return (-weight_of(group), -len(group), first_index(group))
+def support(group: Sequence[Ballot]) -> tuple[float, int]:
+    """Sort key, best first: more weight, more traces."""
+    return (-weight_of(group), -len(group))
 
 
 def weight_of(group: Sequence[Ballot]) -> float:
     """V(a) = sum of the weights of the traces that answer a (section 3.1)."""
     return sum(ballot.weight for ballot in group)
-
-
-def first_index(group: Sequence[Ballot]) -> int:
-    """The lowest trace index of an answer."""
-    return min(ballot.trace.index for ballot in group)
 
 
 def representative(group: Sequence[Ballot]) -> Ballot:
