@@ -1,7 +1,7 @@
 """From a checked body to the domain's Request: defaults, the choice of strategy, what goes upstream."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,8 @@ from workers.settings import Settings
 OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", "logprobs", "top_logprobs"})
 HINT = "Put your final answer within \\boxed{}."
 WINDOW_TOKENS = 2048
+AUTO = "auto"
+SINGLE = "single"
 TOP_LOGPROBS = 20
 
 
@@ -28,6 +30,7 @@ class Question:
     include_usage: bool = False
     include_traces: bool = False
     keep: bool = False
+    progress: bool = False
     top_logprobs: int | None = None
 
 
@@ -40,7 +43,10 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
     strategy = find_strategy(named or body.get("tts_strategy", suffix or settings.default_strategy))
     options = read_options(body, strategy, settings)
     request = Request(
-        sampling=read_sampling(body, model, settings),
+        sampling=replace(
+            read_sampling(body, model, options, settings),
+            relay=body.get("stream", False) and strategy.name == SINGLE,
+        ),
         strategy=strategy.name,
         options=options,
         limits=read_limits(body, options),
@@ -55,6 +61,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
         include_usage=bool(body.get("stream_options", {}).get("include_usage")),
         include_traces=body.get("tts_include_traces", False),
         keep=body.get("tts_keep", False),
+        progress=body.get("tts_progress", False),
         top_logprobs=body.get("top_logprobs", 0) if body.get("logprobs") else None,
     )
 
@@ -77,21 +84,35 @@ def find_strategy(name: str) -> Registered:
     )
 
 
-def read_sampling(body: Mapping[str, Any], model: str, settings: Settings) -> Sampling:
+def read_sampling(
+    body: Mapping[str, Any], model: str, options: Mapping[str, Any], settings: Settings
+) -> Sampling:
     """What every trace is sampled with."""
-    window = body.get("tts_window_size", WINDOW_TOKENS)
-    if window == "auto":
-        raise InvalidRequest("'auto' goes with tts_mode 'online'.", param="tts_window_size")
     return Sampling(
         model=model,
         messages=tuple(hinted(body["messages"]) if body.get("tts_answer_hint") else body["messages"]),
         parameters=read_parameters(body, settings),
         seed=body.get("seed"),
-        top_logprobs=body.get("tts_top_logprobs", TOP_LOGPROBS),
-        window_tokens=window,
+        top_logprobs=read_top_logprobs(body),
+        window_tokens=read_window(body, online=options.get("mode") == "online"),
+        require_logprobs=body.get("tts_require_logprobs", False),
         answer_format=body.get("tts_answer_format") or default_format(body),
         keep_logprobs=body.get("logprobs", False),
     )
+
+
+def read_window(body: Mapping[str, Any], *, online: bool) -> int | None:
+    """The group size in tokens; None to choose it after the warm-up, which is the default online."""
+    window: int | str = body.get("tts_window_size", AUTO if online else WINDOW_TOKENS)
+    if window == AUTO and not online:
+        raise InvalidRequest("'auto' goes with tts_mode 'online'.", param="tts_window_size")
+    return None if window == AUTO else int(window)
+
+
+def read_top_logprobs(body: Mapping[str, Any]) -> int:
+    """How many alternatives a token is asked for; those that the client wants to see at least."""
+    wanted: int = body.get("top_logprobs", 1) if body.get("logprobs") else 0
+    return max(wanted, body.get("tts_top_logprobs", TOP_LOGPROBS))
 
 
 def default_format(body: Mapping[str, Any]) -> str:
@@ -140,7 +161,11 @@ def read_limits(body: Mapping[str, Any], options: Mapping[str, Any]) -> Limits:
             f"Invalid value for 'tts_min_traces': More than the {budget} traces that are sampled.",
             param="tts_min_traces",
         )
-    return Limits(deadline_s=body.get("tts_deadline_s"), min_traces=needed)
+    return Limits(
+        deadline_s=body.get("tts_deadline_s"),
+        max_total_tokens=body.get("tts_max_total_tokens"),
+        min_traces=needed,
+    )
 
 
 def unused_options(body: Mapping[str, Any], strategy: Registered) -> tuple[str, ...]:

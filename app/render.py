@@ -56,7 +56,7 @@ def choice(outcome: Outcome, place: int, index: int) -> dict[str, Any]:
         "index": place,
         "message": dict(text.message),
         "finish_reason": finish_reason(text),
-        "logprobs": logprobs(text, outcome.question),
+        "logprobs": trimmed(text.logprobs, outcome.question),
         "tts_metadata": metadata(outcome),
     }
 
@@ -67,15 +67,15 @@ def finish_reason(text: Text) -> str:
     return "length" if text.finish in own else str(text.finish)
 
 
-def logprobs(text: Text, question: Question) -> dict[str, Any] | None:
-    """The winner's log-probabilities, with as many alternatives as the client asked for."""
-    if question.top_logprobs is None or not text.logprobs:
+def trimmed(logprobs: Mapping[str, Any] | None, question: Question) -> dict[str, Any] | None:
+    """Log-probabilities with as many alternatives as the client asked for."""
+    if question.top_logprobs is None or not logprobs:
         return None
     kept = [
         {**entry, "top_logprobs": (entry.get("top_logprobs") or [])[: question.top_logprobs]}
-        for entry in text.logprobs["content"]
+        for entry in logprobs["content"]
     ]
-    return {**text.logprobs, "content": kept}
+    return {**logprobs, "content": kept}
 
 
 def usage(spent: Usage) -> dict[str, Any]:
@@ -111,7 +111,8 @@ def metadata(outcome: Outcome) -> dict[str, Any]:
         "tokens": {
             "prompt": ending.usage.prompt_tokens,
             "completion": ending.usage.completion_tokens,
-            "saved": 0,
+            "saved": ending.saved_tokens,
+            "saved_is_estimate": True,
         },
         "rounds": ending.rounds,
         "stopped_by": ending.why.value,
@@ -152,6 +153,7 @@ def trace_of(trace: Trace, outcome: Outcome) -> dict[str, Any]:
         "confidence": asdict(trace.confidence) if trace.confidence else None,
         "voted": trace.index in outcome.vote.voters,
         "finish_reason": trace.finish.value,
+        "stop_reason": trace.stop.value if trace.stop else None,
         "tokens": trace.tokens,
         "usage": usage(trace.usage),
         "attempts": trace.attempts,

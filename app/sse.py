@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from app.errors import body_of
-from app.render import Outcome, finish_reason, logprobs, metadata, usage
+from app.progress import line_of
+from app.questions import Question
+from app.render import Outcome, finish_reason, metadata, trimmed, usage
 from tts_core.errors import ChorusError
 
 HEARTBEAT = ": keep-alive\n\n"
@@ -16,15 +18,15 @@ PIECE_CHARACTERS = 48
 class Chunks:
     """Writes the chunks of one completion, which share id, time and model."""
 
-    def __init__(self, run_id: str, created: int, model: str, *, include_usage: bool) -> None:
+    def __init__(self, run_id: str, created: int, question: Question) -> None:
         self.head = {
             "id": f"chatcmpl-{run_id}",
             "object": "chat.completion.chunk",
             "created": created,
-            "model": model,
+            "model": question.model,
         }
-        self.nulls = {"usage": None} if include_usage else {}
-        self.include_usage = include_usage
+        self.nulls = {"usage": None} if question.include_usage else {}
+        self.question = question
 
     def event(self, choices: list[dict[str, Any]], **more: Any) -> str:
         """One chunk as an event."""
@@ -39,29 +41,41 @@ class Chunks:
         """A choice's role."""
         return self.delta(place, {"role": "assistant", "content": "", "refusal": None})
 
-    def answer(self, outcome: Outcome) -> Iterator[str]:
-        """The winners' texts, their ends, the usage, [DONE]."""
+    def relayed(self, data: bytes) -> str:
+        """A piece of a trace that is passed on as it is read."""
+        piece = json.loads(data)
+        return self.delta(0, piece["delta"], logprobs=trimmed(piece["logprobs"], self.question))
+
+    def progress(self, word: Mapping[str, Any]) -> Iterator[str]:
+        """A word on the run: for programs, and as a thought for chat UIs."""
+        yield self.delta(0, {"tts": word})
+        yield self.delta(0, {"reasoning_content": line_of(word)})
+
+    def answer(self, outcome: Outcome, *, said_already: bool = False) -> Iterator[str]:
+        """The winners' texts unless they were relayed, their ends, the usage, [DONE]."""
         for place, index in enumerate(outcome.winners):
             if place:
                 yield self.opening(place)
-            yield from self.choice(outcome, place, index)
-        if self.include_usage:
+            if not said_already:
+                yield from self.text(outcome, place, index)
+            yield self.ending(outcome, place, index)
+        if self.question.include_usage:
             yield self.event([], usage=usage(outcome.ending.usage))
         yield DONE
 
-    def choice(self, outcome: Outcome, place: int, index: int) -> Iterator[str]:
-        """One winner; its metadata rides on the end, on the choice and once on the delta, because
-        the SDK's accumulating helper keeps only that one."""
+    def text(self, outcome: Outcome, place: int, index: int) -> Iterator[str]:
+        """What a winner says."""
         text = outcome.texts[index]
         for delta in deltas(text.message):
             yield self.delta(place, delta)
-        kept = logprobs(text, outcome.question)
-        if kept:
+        if kept := trimmed(text.logprobs, outcome.question):
             yield self.delta(place, {}, logprobs=kept)
-        told = metadata(outcome)
-        yield self.delta(
-            place, {"tts_metadata": told}, finish_reason=finish_reason(text), tts_metadata=told
-        )
+
+    def ending(self, outcome: Outcome, place: int, index: int) -> str:
+        """A winner's end; the metadata rides on the choice and once on the delta, because the SDK's
+        accumulating helper keeps only that one."""
+        reason, word = finish_reason(outcome.texts[index]), metadata(outcome)
+        return self.delta(place, {"tts_metadata": word}, finish_reason=reason, tts_metadata=word)
 
 
 def deltas(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from tts_core.model import Strategy
@@ -106,7 +107,7 @@ def option(parameter: inspect.Parameter, hint: Any) -> Option:
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     return Option(
         name=parameter.name,
-        type=kind,
+        type=next((part for part in get_args(kind) if part is not NoneType), kind),
         default=parameter.default,
         doc=next((note for note in notes if isinstance(note, str)), ""),
         rule=next((note for note in notes if not isinstance(note, str)), None),

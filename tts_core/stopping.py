@@ -57,4 +57,5 @@ def stays_ahead(first: int, second: int) -> float:
     2^n with n = first + second + 1.
     """
     total = first + second + 1
-    return sum(comb(total, k) for k in range(first + 1)) / 2**total
+    favourable: int = sum(comb(total, k) for k in range(first + 1))
+    return favourable / float(2**total)

@@ -12,9 +12,9 @@ import redis
 from kombu.exceptions import OperationalError
 
 from tts_core.errors import ChorusError, Overloaded
-from tts_core.model import Request
+from tts_core.model import Request, Why
 from workers.celery import CONTROL, SAMPLE, app
-from workers.records import Ending, Submission, Text, Why
+from workers.records import Ending, RunEvent, Submission, Text
 from workers.rounds import GRACE_S
 from workers.runs import Runs, connect
 from workers.settings import Settings
@@ -68,7 +68,7 @@ class Client:
         The inbox wakes it; now and then it looks for itself, should the word have been lost. Raises
         Overloaded when the store, or every worker, is away.
         """
-        woken = self.waiting[run_id]
+        woken = self.waiting.setdefault(run_id, Event())
         next_look_s = time.monotonic() + LOOK_S
         try:
             while not woken.wait(tick_s):
@@ -92,6 +92,27 @@ class Client:
             raise Overloaded(f"No worker serves {queues}.", retry_after_s=RETRY_AFTER_S)
         return False
 
+    def events(self, run_id: str, tick_s: float = TICK_S) -> Iterator[RunEvent | None]:
+        """What happens in a run, as it happens; None when nothing did for a tick. Ends with the run.
+
+        Raises Overloaded when the store, or every worker, is away.
+        """
+        last, next_look_s = "0", time.monotonic() + LOOK_S
+        while True:
+            with answering():
+                found = self.runs.events(run_id, last, tick_s)
+            for event in found:
+                last = event.id
+                if event.type == "end":
+                    return
+                yield event
+            if not found:
+                yield None
+            if time.monotonic() >= next_look_s:
+                next_look_s += LOOK_S
+                if self.look(run_id):
+                    return
+
     def ending(self, run_id: str) -> Ending | None:
         """How the run ended; None while it runs."""
         with answering():
@@ -105,7 +126,7 @@ class Client:
     def cancel(self, run_id: str) -> None:
         """Stop a run; what is finished is kept."""
         with answering():
-            if self.runs.stop(run_id, Why.CANCELLED):
+            if not self.runs.ending(run_id) and self.runs.stop(run_id, Why.CANCELLED):
                 self.runs.schedule(run_id, time.time() + GRACE_S)
 
     def workers(self) -> dict[str, Any]:

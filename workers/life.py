@@ -15,7 +15,7 @@ from workers.tasks import rounds, runs, stops
 
 BEAT_S = 2.0
 BEAT_TTL_S = 10
-LOOK_S = 0.1
+LOOK_S = 0.05
 log = logging.getLogger(__name__)
 
 

@@ -1,23 +1,12 @@
 """What is written down of a run, and read back by web and workers: JSON of frozen dataclasses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
-from tts_core.model import Fault, Plan, Request, Sampling, Trace, Usage, Vote
+from tts_core.model import Fault, Request, Sampling, Trace, Until, Usage, Vote, Why
 
 NOTHING = Usage()
-
-
-class Why(StrEnum):
-    """Why a round, and with it a run, came to its end."""
-
-    COMPLETE = "complete"
-    CONSENSUS = "consensus"
-    DEADLINE = "deadline"
-    TOKEN_CAP = "token_cap"  # noqa: S105
-    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +22,22 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan as it is kept: equal samplings once. `first` is the run-wide index of its first trace."""
+    """A plan as it is kept: equal samplings once. `first` is the run-wide index of its first trace;
+    `ahead`: started before its round, so that a guard may follow."""
 
     samplings: tuple[Sampling, ...]
     which: tuple[int, ...]
     first: int
+    until: Until | None = None
+    ahead: bool = False
 
     @classmethod
-    def of(cls, plan: Plan, first: int) -> "StoredPlan":
-        """Pack a plan; a strategy that repeats one sampling object stores it once."""
-        unique = {id(sampling): sampling for sampling in plan.samplings}
+    def of(cls, samplings: Sequence[Sampling], first: int, until: Until | None = None) -> "StoredPlan":
+        """Pack samplings; one that a strategy repeats is stored once."""
+        unique = {id(sampling): sampling for sampling in samplings}
         place = {key: position for position, key in enumerate(unique)}
-        which = tuple(place[id(sampling)] for sampling in plan.samplings)
-        return cls(tuple(unique.values()), which, first)
+        which = tuple(place[id(sampling)] for sampling in samplings)
+        return cls(tuple(unique.values()), which, first, until)
 
     @property
     def indexes(self) -> range:
@@ -74,6 +66,21 @@ class Run:
     closings: tuple[Closing, ...]
     traces: Mapping[int, Trace]
     stop: Why | None
+    stops: Mapping[int, Why]
+    guards: Mapping[int, StoredPlan]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a round has begun and is not closed."""
+        return len(self.plans) > len(self.closings)
+
+    def sampled_before(self, number: int) -> int:
+        """How many traces the rounds before a round have."""
+        return sum(len(plan.which) for plan in self.plans[:number])
+
+    def is_full(self, number: int) -> bool:
+        """Whether every trace of a round has ended."""
+        return all(index in self.traces for index in self.plans[number].indexes)
 
     def closed_traces(self, number: int) -> tuple[Trace, ...]:
         """The traces of a closed round, in sampling order."""
@@ -92,11 +99,21 @@ class Ending:
     fault: Fault | None = None
     why: Why = Why.COMPLETE
     usage: Usage = NOTHING
+    saved_tokens: int = 0
     traces: tuple[Trace, ...] = ()
     rounds: int = 0
     elapsed_s: float = 0.0
     upstream_s: float = 0.0
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One entry of a run's log; `data` is JSON."""
+
+    id: str
+    type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +123,3 @@ class Text:
     message: Mapping[str, Any] = field(default_factory=dict)
     finish: str | None = None
     logprobs: Mapping[str, Any] | None = None
-
-
-def total_usage(traces: Iterable[Trace]) -> Usage:
-    """The sum of what the upstream reported."""
-    return sum((trace.usage for trace in traces), Usage())

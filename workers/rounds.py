@@ -6,14 +6,16 @@ decided is decided once, in Redis.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tts_core.errors import ChorusError, DeadlinePassed, InvalidRequest, NoAnswer
-from tts_core.model import Fault, Round, Trace, Vote
+from tts_core.model import Fault, Plan, Round, Trace, Vote, Why
 from tts_core.run import Past, advance
-from workers.records import Closing, Ending, Run, StoredPlan, Why, total_usage
+from workers.accounting import saved_tokens, total_usage, warnings_of
+from workers.records import Closing, Ending, Run, StoredPlan
 from workers.runs import Runs
 
-GRACE_S = 0.25
+GRACE_S = 0.15
 LAST = frozenset({Why.DEADLINE, Why.CANCELLED, Why.TOKEN_CAP})
 
 Publish = Callable[[str, int, StoredPlan], None]
@@ -30,74 +32,117 @@ class Rounds:
         """Ask the strategy what is next and do it: publish a round, or end the run."""
         run = self.runs.load(run_id)
         try:
-            step = advance(run.submission.request, history_of(run))
+            step = advance(run.submission.request, self.history(run_id, run))
         except ChorusError as error:
             self.end(run_id, run, fault=fault_of(error))
             return
-        if isinstance(step, Vote):
+        if isinstance(step, Plan):
+            self.proceed(run_id, run, step)
+        elif run.is_open and not run.is_full(len(run.closings)):
+            self.stop(run_id, Why.CONSENSUS, len(run.closings))
+        else:
             self.end(run_id, run, vote=step)
+
+    def proceed(self, run_id: str, run: Run, plan: Plan) -> None:
+        """Publish the next round, or judge it by its plan when it was started ahead."""
+        number = len(run.closings)
+        stored = StoredPlan.of(plan.samplings, run.sampled_before(number), plan.until)
+        if run.is_open:
+            if run.plans[number].ahead:
+                self.runs.record_guard(run_id, number, stored)
+            if run.is_full(number):
+                self.close(run_id, number, Why.COMPLETE)
             return
-        plan = StoredPlan.of(step, first=sum(len(past.which) for past in run.plans))
-        if self.runs.record_plan(run_id, len(run.closings), plan):
-            self.publish(run_id, len(run.closings), plan)
+        self.open(run_id, number, stored)
+        if plan.ahead:
+            first = stored.first + len(stored.which)
+            self.open(run_id, number + 1, replace(StoredPlan.of(plan.ahead, first), ahead=True))
+
+    def open(self, run_id: str, number: int, plan: StoredPlan) -> None:
+        """Start a round, once."""
+        if self.runs.record_plan(run_id, number, plan):
+            self.publish(run_id, number, plan)
 
     def close(self, run_id: str, number: int, why: Why) -> None:
         """Close a round with the traces that are kept, and go on."""
         run = self.runs.load(run_id)
+        if number > len(run.closings):
+            return
         if number == len(run.closings):
             kept = tuple(index for index in run.plans[number].indexes if index in run.traces)
-            self.runs.record_closing(run_id, number, Closing(run.stop or why, kept))
+            cut = len(kept) < len(run.plans[number].which) or any(run.traces[i].stop for i in kept)
+            asked = run.stop or run.stops.get(number) or why
+            reason = asked if cut or asked in LAST else Why.COMPLETE
+            self.runs.record_closing(run_id, number, Closing(reason, kept))
         self.step(run_id)
 
-    def stop(self, run_id: str, why: Why) -> None:
-        """Stop the traces of a run; what does not end by itself within the grace is closed then."""
-        if self.runs.stop(run_id, why):
+    def stop(self, run_id: str, why: Why, number: int | None = None) -> None:
+        """Stop the traces of a run or round; what does not end within the grace is closed then."""
+        if self.runs.stop(run_id, why, number):
             self.runs.schedule(run_id, time.time() + GRACE_S)
 
     def look(self, run_id: str) -> None:
-        """A run's time has come: stop it, or close what was stopped a grace ago."""
+        """A run's time has come: stop it at its deadline, or close what was stopped a grace ago."""
         try:
             run = self.runs.load(run_id)
         except KeyError:
+            run = None
+        if run is None or self.runs.ending(run_id):
             self.runs.forget_deadline(run_id)
             return
-        if run.stop is None:
+        number = len(run.closings)
+        stopped = run.stop or run.stops.get(number)
+        if stopped is None and time.time() >= run.submission.deadline_s:
             self.stop(run_id, Why.DEADLINE)
             return
-        self.runs.forget_deadline(run_id)
-        if len(run.plans) > len(run.closings):
-            self.close(run_id, len(run.closings), run.stop)
-        else:
+        self.runs.schedule(run_id, max(run.submission.deadline_s, time.time() + 1))
+        if stopped and run.is_open:
+            self.close(run_id, number, stopped)
+        elif stopped:
             self.step(run_id)
+
+    def history(self, run_id: str, run: Run) -> list[Past]:
+        """The closed rounds as the strategy sees them."""
+        return [
+            Past(
+                planned=len(run.plans[number].which),
+                round=Round(self.seen(run_id, run, number), last=closing.why in LAST),
+            )
+            for number, closing in enumerate(run.closings)
+        ]
+
+    def seen(self, run_id: str, run: Run, number: int) -> tuple[Trace, ...]:
+        """A closed round's traces, with every token's confidence where the strategy asked for it."""
+        traces = run.closed_traces(number)
+        if not any(sampling.keep_confidences for sampling in run.plans[number].samplings):
+            return traces
+        kept = self.runs.confidences(run_id, [trace.index for trace in traces])
+        return tuple(replace(trace, token_confidences=kept.get(trace.index, ())) for trace in traces)
 
     def end(self, run_id: str, run: Run, *, vote: Vote | None = None, fault: Fault | None = None) -> None:
         """Write down how the run ended."""
         traces = run.all_traces()
-        why = run.closings[-1].why if run.closings else run.stop or Why.COMPLETE
-        fault = fault or fault_in(run, traces, why)
+        why = ended_by(run, vote)
+        request = run.submission.request
         ending = Ending(
             vote=vote,
-            fault=fault,
+            fault=fault or fault_in(run, traces, why),
             why=why,
             usage=total_usage(traces),
+            saved_tokens=saved_tokens(request, traces),
             traces=tuple(traces),
             rounds=len(run.closings),
             elapsed_s=time.time() - run.submission.created_s,
             upstream_s=sum(slowest(run, number) for number in range(len(run.closings))),
-            warnings=warnings_of(run, traces),
+            warnings=warnings_of(request, traces),
         )
         self.runs.end(run_id, ending, run.submission.inbox)
 
 
-def history_of(run: Run) -> list[Past]:
-    """The closed rounds as the strategy sees them."""
-    return [
-        Past(
-            planned=len(run.plans[number].which),
-            round=Round(run.closed_traces(number), last=closing.why in LAST),
-        )
-        for number, closing in enumerate(run.closings)
-    ]
+def ended_by(run: Run, vote: Vote | None) -> Why:
+    """What ended the sampling: the last round's reason, or the strategy's own consensus."""
+    why = run.closings[-1].why if run.closings else run.stop or Why.COMPLETE
+    return Why.CONSENSUS if why is Why.COMPLETE and vote is not None and vote.decided else why
 
 
 def slowest(run: Run, number: int) -> float:
@@ -129,16 +174,6 @@ def too_few(usable: int, needed: int, why: Why) -> NoAnswer:
     """The run ended before it had the traces it needed."""
     kind = DeadlinePassed if why is Why.DEADLINE else NoAnswer
     return kind(f"The run ended ({why.value}) with {usable} usable traces; {max(1, needed)} are needed.")
-
-
-def warnings_of(run: Run, traces: Sequence[Trace]) -> tuple[str, ...]:
-    """What the client should know of the traces, each once."""
-    notes = dict.fromkeys(note for trace in traces for note in trace.notes)
-    unreported = [trace.unreported for trace in traces if trace.unreported]
-    if unreported:
-        counted = f"{sum(unreported)} received tokens in {len(unreported)} traces"
-        notes[f"The upstream gave no account of {counted}; they are not in `usage`."] = None
-    return (*run.submission.request.warnings, *notes)
 
 
 def fault_of(error: ChorusError) -> Fault:

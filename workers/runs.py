@@ -5,15 +5,17 @@ texts, its ending, and an append-only stream of events. Everything expires.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import redis
 
-from tts_core.model import Trace
-from workers.records import Closing, Ending, Run, StoredPlan, Submission, Text, Why
+from tts_core.model import Trace, Why
+from workers.records import Closing, Ending, Run, RunEvent, StoredPlan, Submission, Text
 
 DEADLINES = "chorus:deadlines"
 STOPS = "chorus:stops"
@@ -46,18 +48,35 @@ def ending_of(run_id: str) -> str:
     return f"chorus:run:{run_id}:ending"
 
 
+def confidences_of(run_id: str) -> str:
+    """The hash of its traces' token confidences, as float64."""
+    return f"chorus:run:{run_id}:confidences"
+
+
 def events_of(run_id: str) -> str:
     """Its log of events."""
     return f"chorus:run:{run_id}:events"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What is said on the channel STOPS: to a run, or to one of its rounds."""
+
+    run_id: str
+    number: int | None
+    why: Why | None = None
+    guard: StoredPlan | None = None
 
 
 class Arrival(NamedTuple):
     """What a sampling task finds: the trace if it is kept already, and whether to start at all."""
 
     kept: Trace | None
-    stop: Why | None
     plan: StoredPlan | None
     submission: Submission | None
+
+
+NOT_WANTED = Arrival(None, None, None)
 
 
 class Runs:
@@ -79,18 +98,26 @@ class Runs:
 
     def arrive(self, run_id: str, number: int, index: int) -> Arrival:
         """Whether trace `index` of round `number` is still to be sampled, and how."""
-        kept, stop, closed = self.store.hmget(key_of(run_id), f"trace:{index}", "stop", f"closing:{number}")
+        ends = ("stop", f"stop:{number}", f"closing:{number}")
+        kept, guard, *ended = self.store.hmget(key_of(run_id), f"trace:{index}", f"guard:{number}", *ends)
         if kept:
-            return Arrival(decode(kept, Trace), None, None, None)
-        if stop or closed:
-            return Arrival(None, Why(stop.decode()) if stop else Why.COMPLETE, None, None)
-        return Arrival(None, None, self.plan(run_id, number), self.submission(run_id))
+            return Arrival(decode(kept, Trace), None, None)
+        if any(ended):
+            return NOT_WANTED
+        plan = decode(guard, StoredPlan) if guard else self.plan(run_id, number)
+        return Arrival(None, plan, self.submission(run_id))
 
     def _submission(self, run_id: str) -> Submission:
         return decode(self.field(run_id, "submission"), Submission)
 
     def _plan(self, run_id: str, number: int) -> StoredPlan:
         return decode(self.field(run_id, f"plan:{number}"), StoredPlan)
+
+    def plan_in_force(self, run_id: str, number: int) -> StoredPlan:
+        """The plan of a round; the one that came later for a round that was started ahead."""
+        plan = self.plan(run_id, number)
+        guard = self.store.hget(key_of(run_id), f"guard:{number}") if plan.ahead else None
+        return decode(guard, StoredPlan) if guard else plan
 
     def field(self, run_id: str, name: str) -> bytes:
         """One field of the run's hash. Raises KeyError when the run has expired."""
@@ -99,9 +126,12 @@ class Runs:
             raise KeyError(f"{name} of run {run_id}")
         return value
 
-    def keep(self, run_id: str, trace: Trace, text: Text) -> None:
+    def keep(self, run_id: str, trace: Trace, text: Text, confidences: Sequence[float] = ()) -> None:
         """Write down a finished trace and tell of it; a second one of the same index is dropped."""
         with self.store.pipeline(transaction=False) as pipe:
+            if confidences:
+                pipe.hsetnx(confidences_of(run_id), str(trace.index), array("d", confidences).tobytes())
+                pipe.expire(confidences_of(run_id), self.ttl_s)
             pipe.hsetnx(key_of(run_id), f"trace:{trace.index}", encode(trace))
             pipe.hsetnx(texts_of(run_id), str(trace.index), zlib.compress(encode(text), 1))
             pipe.expire(texts_of(run_id), self.ttl_s)
@@ -118,28 +148,78 @@ class Runs:
             submission=decode(fields["submission"], Submission),
             plans=numbered(fields, "plan", StoredPlan),
             closings=numbered(fields, "closing", Closing),
-            traces={
-                int(name.partition(":")[2]): decode(value, Trace)
-                for name, value in fields.items()
-                if name.startswith("trace:")
-            },
+            traces={index: decode(value, Trace) for index, value in by_number(fields, "trace").items()},
             stop=Why(fields["stop"].decode()) if "stop" in fields else None,
+            stops={number: Why(value.decode()) for number, value in by_number(fields, "stop").items()},
+            guards={n: decode(value, StoredPlan) for n, value in by_number(fields, "guard").items()},
         )
+
+    def confidences(self, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[float, ...]]:
+        """The token confidences (nats) of those traces that kept them."""
+        rows = self.store.hmget(confidences_of(run_id), list(map(str, indexes))) if indexes else []
+        return {i: tuple(array("d", row)) for i, row in zip(indexes, rows, strict=True) if row}
+
+    def ended(self, run_id: str, plan: StoredPlan) -> list[Trace]:
+        """The traces of a round that have ended so far, in sampling order."""
+        rows = self.store.hmget(key_of(run_id), [f"trace:{index}" for index in plan.indexes])
+        return [decode(row, Trace) for row in rows if row]
 
     def record_plan(self, run_id: str, number: int, plan: StoredPlan) -> bool:
         """Write down the plan of a round; whether this was the first to do so."""
-        return bool(self.store.hsetnx(key_of(run_id), f"plan:{number}", encode(plan)))
+        first = bool(self.store.hsetnx(key_of(run_id), f"plan:{number}", encode(plan)))
+        if first:
+            self.tell(run_id, "round", encode({"number": number, "traces": len(plan.which)}))
+        return first
+
+    def record_guard(self, run_id: str, number: int, plan: StoredPlan) -> bool:
+        """Have the traces of a round that runs already judged by its plan, which came later."""
+        if not self.store.hsetnx(key_of(run_id), f"guard:{number}", encode(plan)):
+            return False
+        self.store.publish(STOPS, encode(Word(run_id, number, guard=plan)))
+        self.tell(
+            run_id, "threshold", encode({"number": number, "stop_below": plan.samplings[0].stop_below})
+        )
+        return True
+
+    def events(self, run_id: str, after: str, block_s: float) -> list[RunEvent]:
+        """What happened in a run after an id ("0": all); waits for the first up to `block_s`."""
+        found = self.store.xread({events_of(run_id): after}, block=round(block_s * 1000), count=256)
+        return [
+            RunEvent(name.decode(), fields[b"type"].decode(), fields[b"data"])
+            for _, entries in found
+            for name, fields in entries
+        ]
+
+    def tell(self, run_id: str, kind: str, data: bytes) -> None:
+        """Append to the run's events."""
+        with self.store.pipeline(transaction=False) as pipe:
+            pipe.xadd(events_of(run_id), {"type": kind, "data": data})
+            pipe.expire(events_of(run_id), self.ttl_s)
+            pipe.execute()
 
     def record_closing(self, run_id: str, number: int, closing: Closing) -> bool:
         """Decide how a round closed; whether this was the first to do so."""
         return bool(self.store.hsetnx(key_of(run_id), f"closing:{number}", encode(closing)))
 
-    def stop(self, run_id: str, why: Why) -> bool:
-        """Ask all traces of the run to stop; whether it was not asked before."""
-        if not self.store.hsetnx(key_of(run_id), "stop", why.value):
+    def stop(self, run_id: str, why: Why, number: int | None = None) -> bool:
+        """Ask the traces of the run, or of one round, to stop; whether it was not asked before."""
+        name = "stop" if number is None else f"stop:{number}"
+        if not self.store.hsetnx(key_of(run_id), name, why.value):
             return False
-        self.store.publish(STOPS, f"{run_id} {why.value}")
+        self.store.publish(STOPS, encode(Word(run_id, number, why=why)))
         return True
+
+    def said(self, run_id: str) -> list[Word]:
+        """All that was said to a run so far."""
+        fields = {key.decode(): value for key, value in self.store.hgetall(key_of(run_id)).items()}
+        whole = [Word(run_id, None, why=Why(fields["stop"].decode()))] if "stop" in fields else []
+        rounds = [Word(run_id, n, why=Why(v.decode())) for n, v in by_number(fields, "stop").items()]
+        guards = by_number(fields, "guard").items()
+        return whole + rounds + [Word(run_id, n, guard=decode(v, StoredPlan)) for n, v in guards]
+
+    def spend(self, run_id: str, tokens: int) -> int:
+        """Count received tokens; how many the whole run has received."""
+        return int(self.store.hincrby(key_of(run_id), "tokens", tokens))
 
     def schedule(self, run_id: str, at_s: float) -> None:
         """Have the run looked at again at `at_s` (epoch)."""
@@ -211,6 +291,15 @@ class Runs:
 def decode(raw: bytes, kind: type[T]) -> T:
     """A record from its JSON."""
     return msgspec.json.decode(raw, type=kind)
+
+
+def by_number(fields: Mapping[str, bytes], name: str) -> dict[int, bytes]:
+    """The fields name:N by N."""
+    return {
+        int(field.removeprefix(f"{name}:")): value
+        for field, value in fields.items()
+        if field.startswith(f"{name}:")
+    }
 
 
 def numbered(fields: Mapping[str, bytes], name: str, kind: type[T]) -> tuple[T, ...]:

@@ -2,47 +2,40 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
-
-from gevent import sleep as give_way
+from typing import NamedTuple
 
 from tts_core.errors import UpstreamBusy, UpstreamError, UpstreamRefused
-from tts_core.model import Fault, Finish, Sampling, Trace, Usage
-from tts_core.tracing import TraceBuilder
+from tts_core.model import Fault, Finish, Sampling, Trace, Usage, Why
+from tts_core.tracing import Chunk, TraceBuilder
+from workers.call import Call
+from workers.pacing import gather, give_way, in_flight
 from workers.records import NOTHING, Text
-from workers.settings import Upstream
 from workers.stopping import Watch
 from workers.transport import Hooks
 from workers.upstream import stream_chat
 from workers.wire import raw_logprobs
 
-READS_PER_TURN = 8
-BUSY_TRACES = 16
-GATHER_S = 0.03
-CROWDED_TRACES = 128
-LONG_GATHER_S = 0.05
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
-SEED_SPACE = 2**31 - 1
 UPSTREAM_FINISHES = frozenset(Finish) - {Finish.STOPPED, Finish.FAILED}
 NO_LOGPROBS = "The upstream refused logprobs; the trace was sampled without them."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A sampling with all that it needs outside the domain. `deadline_s` is on the epoch."""
+class Sampled(NamedTuple):
+    """A trace, what it said, and how confident (nats) it was of each token."""
 
-    sampling: Sampling
-    index: int
-    number: int
-    deadline_s: float
-    upstream: Upstream
-    timeout_s: float
-    retries: int
-    request_id: str = ""
+    trace: Trace
+    text: Text
+    confidences: tuple[float, ...]
+
+
+class End(NamedTuple):
+    """How a trace ended."""
+
+    finish: Finish
+    stop: Why | None = None
+    fault: UpstreamError | None = None
 
 
 @dataclass(slots=True)
@@ -57,13 +50,15 @@ class Account:
 
     def settle(self, builder: TraceBuilder) -> None:
         """Add an attempt: the upstream's own account, else the tokens that arrived."""
+        count = builder.counted_tokens
         if builder.usage:
             self.usage += builder.usage
-        else:
-            self.unreported += builder.counted_tokens
+        elif count:
+            self.usage += Usage(completion_tokens=count, total_tokens=count)
+            self.unreported += count
 
 
-def sample(call: Call, watch: Watch) -> tuple[Trace, Text]:
+def sample(call: Call, watch: Watch) -> Sampled:
     """Sample one trace, with retries, until it ends, is stopped or has failed for good."""
     started = time.monotonic()
     account = Account()
@@ -72,29 +67,28 @@ def sample(call: Call, watch: Watch) -> tuple[Trace, Text]:
         builder = TraceBuilder(call.sampling)
         fault = attempt(call, builder, account, watch)
         account.settle(builder)
-        if fault is None and builder.finish:
-            return told(builder, account, started, call, finish=finish_of(builder.finish))
-        if fault is None or watch.why:
-            return told(builder, account, started, call, finish=Finish.STOPPED)
+        if end := end_of(builder, fault, watch):
+            return told(call, builder, account, end, started)
         if refuses_logprobs(fault, call.sampling):
             account.notes += (NO_LOGPROBS,)
             call = replace(call, sampling=replace(call.sampling, top_logprobs=0))
             continue
-        pause_s = pause(call, account.attempts, fault)
-        if pause_s is None or watch.stopped.wait(pause_s):
-            finish = Finish.STOPPED if watch.why else Finish.FAILED
-            return told(builder, account, started, call, finish=finish, fault=fault_of(fault))
+        pause_s = pause(call, builder, account.attempts, fault)
+        if pause_s is None:
+            return told(call, builder, account, End(Finish.FAILED, fault=fault), started)
+        if watch.stopped.wait(pause_s):
+            return told(call, builder, account, End(Finish.STOPPED, watch.why), started)
 
 
 def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -> UpstreamError | None:
-    """One upstream call, read to its end or until the trace is to stop."""
-    started = time.monotonic()
+    """One upstream call, read to its end or until the trace is to stop; what went wrong, if anything."""
+    asked_s = time.monotonic()
     try:
         with (
             in_flight.one_more(),
             stream_chat(
                 call.upstream,
-                body_of(call),
+                call.body(),
                 timeout_s=call.timeout_s,
                 keep_logprobs=call.sampling.keep_logprobs,
                 request_id=call.request_id,
@@ -102,79 +96,58 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
             ) as chunks,
         ):
             for reads, chunk in enumerate(chunks):
-                builder.add(chunk)
+                take(call, builder, chunk, watch)
                 if account.first_token_s is None and builder.counted_tokens:
-                    account.first_token_s = time.monotonic() - started
-                if watch.why:
+                    account.first_token_s = time.monotonic() - asked_s
+                if watch.why or builder.below:
                     break
-                if not reads % READS_PER_TURN:
-                    give_way(0)
+                give_way(reads)
     except UpstreamError as error:
         return error
     return None
 
 
-class InFlight:
-    """How many traces this process reads."""
-
-    count = 0
-
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Count a trace while it is read."""
-        self.count += 1
-        try:
-            yield
-        finally:
-            self.count -= 1
-
-
-in_flight = InFlight()
-
-
-def gather() -> None:
-    """In a busy process, let a few tokens arrive before they are read: waking up costs more than
-    reading, and 30 ms are three tokens of a fast model."""
-    if in_flight.count >= BUSY_TRACES:
-        give_way(LONG_GATHER_S if in_flight.count >= CROWDED_TRACES else GATHER_S)
+def take(call: Call, builder: TraceBuilder, chunk: Chunk, watch: Watch) -> None:
+    """Add a chunk to the trace and show it. Raises UpstreamRefused when it lacks needed logprobs."""
+    builder.add(chunk)
+    if watch.guard:
+        builder.guard(watch.guard.sampling(call.index))
+        watch.guard = None
+    if call.sampling.require_logprobs and builder.pieces and not builder.tokens:
+        raise UpstreamRefused(
+            "The upstream gave no usable logprobs for this model, which tts_require_logprobs asks for.",
+            status=400,
+            param="tts_require_logprobs",
+            code="logprobs_unavailable",
+        )
+    for observer in call.observers:
+        observer.see(builder, chunk)
 
 
-def body_of(call: Call) -> Mapping[str, Any]:
-    """What the upstream is sent: the client's own fields, streamed, with log-probabilities."""
-    sampling = call.sampling
-    body: dict[str, Any] = {
-        **sampling.parameters,
-        "model": sampling.model.removeprefix(call.upstream.drops_prefix),
-        "messages": sampling.messages,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if sampling.top_logprobs:
-        body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
-    if sampling.seed is not None:
-        body["seed"] = seed_of(sampling.seed, call.number, call.index)
-    return body
+def end_of(builder: TraceBuilder, fault: UpstreamError | None, watch: Watch) -> End | None:
+    """How the trace ended; None when it is to be tried again or has failed."""
+    if fault is None and builder.finish:
+        return End(finish_of(builder.finish))
+    if watch.why:
+        return End(Finish.STOPPED, watch.why)
+    return End(Finish.STOPPED, Why.THRESHOLD) if fault is None else None
 
 
-def seed_of(seed: int, number: int, index: int) -> int:
-    """The seed of a trace: the request's own for the first, so that one trace is what it was."""
-    mixed = seed + 1_000_003 * index + 7_919 * number
-    return mixed if 0 <= mixed <= SEED_SPACE else mixed % SEED_SPACE
-
-
-def refuses_logprobs(fault: UpstreamError, sampling: Sampling) -> bool:
+def refuses_logprobs(fault: UpstreamError | None, sampling: Sampling) -> bool:
     """Whether the upstream would have answered but for the logprobs we asked for."""
     return (
         isinstance(fault, UpstreamRefused)
         and fault.status in (400, 422)
         and sampling.top_logprobs > 0
+        and not sampling.require_logprobs
         and "logprob" in f"{fault.message} {fault.param}"
     )
 
 
-def pause(call: Call, attempts: int, fault: UpstreamError) -> float | None:
+def pause(call: Call, builder: TraceBuilder, attempts: int, fault: UpstreamError | None) -> float | None:
     """Seconds to wait before the next attempt; None when there is to be none."""
-    if isinstance(fault, UpstreamRefused) or attempts > call.retries:
+    said_already = call.sampling.relay and builder.counted_tokens
+    if isinstance(fault, UpstreamRefused) or attempts > call.retries or said_already:
         return None
     wait_s = FIRST_PAUSE_S * 2 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311
     if isinstance(fault, UpstreamBusy) and fault.retry_after_s is not None:
@@ -200,30 +173,24 @@ def fault_of(error: UpstreamError) -> Fault:
     )
 
 
-def told(
-    builder: TraceBuilder,
-    account: Account,
-    started: float,
-    call: Call,
-    *,
-    finish: Finish,
-    fault: Fault | None = None,
-) -> tuple[Trace, Text]:
+def told(call: Call, builder: TraceBuilder, account: Account, end: End, started: float) -> Sampled:
     """The trace and its text as they are kept."""
-    finished = finish not in (Finish.FAILED, Finish.STOPPED)
+    finished = end.finish not in (Finish.FAILED, Finish.STOPPED)
     trace = Trace(
         index=call.index,
-        finish=finish,
+        finish=end.finish,
+        stop=end.stop,
         answer=builder.answer() if finished else None,
         confidence=builder.confidence(),
         tokens=builder.counted_tokens,
         usage=account.usage,
         unreported=account.unreported,
         attempts=account.attempts,
-        fault=fault,
+        fault=fault_of(end.fault) if end.fault else None,
         first_token_s=account.first_token_s,
         elapsed_s=time.monotonic() - started,
         notes=account.notes,
     )
     logprobs = raw_logprobs(builder.entries) if builder.sampling.keep_logprobs else None
-    return trace, Text(builder.message(), finish.value, logprobs)
+    kept = tuple(builder.confidences) if call.sampling.keep_confidences else ()
+    return Sampled(trace, Text(builder.message(), end.finish.value, logprobs), kept)

@@ -8,20 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
+import msgspec
 import redis
 
-from workers.records import Why
-from workers.runs import STOPS
+from tts_core.model import Why
+from workers.records import StoredPlan
+from workers.runs import STOPS, Runs, Word
 
 RECONNECT_S = 0.5
 log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One trace's view: why it is to stop (None: it is not), and the socket to shut down then."""
+    """One trace's view: why it is to stop (None: it is not), what it is judged by, its socket."""
 
     def __init__(self) -> None:
         self.why: Why | None = None
+        self.guard: StoredPlan | None = None
         self.stopped = Event()
         self.line: socket.socket | None = None
 
@@ -48,33 +51,36 @@ class Watch:
 
 
 class Stops:
-    """The watches of this process by run."""
+    """The watches of this process by run and round."""
 
-    def __init__(self, store: redis.Redis) -> None:
-        self.store = store
-        self.watches: defaultdict[str, set[Watch]] = defaultdict(set)
+    def __init__(self, runs: Runs) -> None:
+        self.runs = runs
+        self.watches: defaultdict[str, dict[Watch, int]] = defaultdict(dict)
         self.lock = Lock()
 
     @contextmanager
-    def watch(self, run_id: str) -> Iterator[Watch]:
-        """Have a trace of `run_id` told when to stop."""
+    def watch(self, run_id: str, number: int) -> Iterator[Watch]:
+        """Have a trace of a round told when to stop."""
         watch = Watch()
         with self.lock:
-            self.watches[run_id].add(watch)
+            self.watches[run_id][watch] = number
         try:
             yield watch
         finally:
             with self.lock:
-                self.watches[run_id].discard(watch)
+                del self.watches[run_id][watch]
                 if not self.watches[run_id]:
                     del self.watches[run_id]
 
-    def tell(self, run_id: str, why: Why) -> None:
-        """Stop all traces of `run_id` in this process."""
+    def tell(self, word: Word) -> None:
+        """Pass a word on to the traces it concerns."""
         with self.lock:
-            watches = tuple(self.watches.get(run_id, ()))
-        for watch in watches:
-            watch.stop(why)
+            found = list(self.watches.get(word.run_id, {}).items())
+        for watch, number in found:
+            if word.number in (None, number):
+                watch.guard = word.guard or watch.guard
+                if word.why:
+                    watch.stop(word.why)
 
     def listen(self) -> None:
         """Hear of stops in the background for as long as the process lives."""
@@ -90,9 +96,15 @@ class Stops:
                 time.sleep(RECONNECT_S)
 
     def hear(self) -> None:
-        """Pass on what the channel says."""
-        with self.store.pubsub(ignore_subscribe_messages=True) as channel:
+        """Pass on what the channel says, after what it said while nobody listened."""
+        with self.runs.store.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(STOPS)
+            self.catch_up()
             for message in channel.listen():
-                run_id, _, why = message["data"].decode().partition(" ")
-                self.tell(run_id, Why(why))
+                self.tell(msgspec.json.decode(message["data"], type=Word))
+
+    def catch_up(self) -> None:
+        """Look at the record of every run that is watched."""
+        for run_id in list(self.watches):
+            for word in self.runs.said(run_id):
+                self.tell(word)

@@ -1,18 +1,21 @@
 """The Celery tasks: begin a run, sample one trace, collect a round. Messages carry ids only."""
 
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from celery import shared_task
 from celery.utils import uuid
 
+from tts_core.model import Sampling, Why
+from tts_core.stopping import met
+from workers.call import Call
 from workers.celery import app, settings
 from workers.logs import request_id
-from workers.records import StoredPlan, Why
+from workers.observing import Relay, TokenCap
+from workers.records import StoredPlan, Submission
 from workers.rounds import Rounds
 from workers.runs import Runs, connect
-from workers.sampling import Call
 from workers.sampling import sample as sample_trace
 from workers.stopping import Stops
 
@@ -31,7 +34,7 @@ def runs() -> Runs:
 @cache
 def stops() -> Stops:
     """This process's listener for stops."""
-    return Stops(runs().store)
+    return Stops(runs())
 
 
 @cache
@@ -49,31 +52,48 @@ def begin(run_id: str) -> None:
 @shared_task(name="chorus.sample")
 def sample(run_id: str, number: int, index: int) -> Receipt:
     """Sample trace `index` of a run, unless it is kept already or no longer wanted."""
-    arrival = runs().arrive(run_id, number, index)
-    if arrival.kept:
-        return [index, arrival.kept.finish.value, arrival.kept.tokens]
-    if arrival.plan is None or arrival.submission is None:
-        return [index, "skipped", 0]
-    call = Call(
-        sampling=arrival.plan.sampling(index),
-        index=index,
-        number=number,
-        deadline_s=arrival.submission.deadline_s,
-        upstream=settings.upstream,
-        timeout_s=settings.upstream_timeout_s,
-        retries=settings.upstream_retries,
-        request_id=arrival.submission.request_id,
-    )
-    request_id.set(call.request_id)
-    with stops().watch(run_id) as watch:
-        trace, text = sample_trace(call, watch)
-    runs().keep(run_id, trace, text)
+    with stops().watch(run_id, number) as watch:
+        arrival = runs().arrive(run_id, number, index)
+        if arrival.kept:
+            return [index, arrival.kept.finish.value, arrival.kept.tokens]
+        if arrival.plan is None or arrival.submission is None:
+            return [index, "skipped", 0]
+        call = call_of(run_id, number, index, arrival.plan.sampling(index), arrival.submission)
+        request_id.set(call.request_id)
+        trace, text, confidences = sample_trace(call, watch)
+    runs().keep(run_id, trace, text, confidences)
+    close_if_decided(run_id, number)
     if trace.fault:
         log.warning(
             "run %s trace %d failed after %d attempts: %s",
             run_id, index, trace.attempts, trace.fault.message,
         )  # fmt: skip
     return [index, trace.finish.value, trace.tokens]
+
+
+def call_of(run_id: str, number: int, index: int, sampling: Sampling, submission: Submission) -> Call:
+    """A trace's upstream call."""
+    cap = submission.request.limits.max_total_tokens
+    stop = partial(rounds().stop, run_id, Why.TOKEN_CAP)
+    observers = (TokenCap(runs(), run_id, cap, stop),) if cap else ()
+    return Call(
+        sampling=sampling,
+        index=index,
+        number=number,
+        deadline_s=submission.deadline_s,
+        upstream=settings.upstream,
+        timeout_s=settings.upstream_timeout_s,
+        retries=settings.upstream_retries,
+        request_id=submission.request_id,
+        observers=(*observers, *((Relay(runs(), run_id),) if sampling.relay else ())),
+    )
+
+
+def close_if_decided(run_id: str, number: int) -> None:
+    """Stop the round's other traces when its rule holds with those that have ended."""
+    plan = runs().plan_in_force(run_id, number)
+    if plan.until and (why := met(plan.until, runs().ended(run_id, plan))):
+        rounds().stop(run_id, why, number)
 
 
 @shared_task(name="chorus.collect")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, jsonify, request
@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from app.errors import answer, error_of
 from app.presence import client_is_gone
+from app.progress import Progress
 from app.questions import Question, find_strategy, read_question
 from app.render import Outcome, completion, shown
 from app.routes.models import check_model
@@ -20,6 +21,7 @@ from workers.client import Client
 from workers.records import Ending
 
 CLIENT_CLOSED_REQUEST = 499
+State = TypeVar("State")
 
 blueprint = Blueprint("chat", __name__)
 
@@ -70,14 +72,22 @@ def waited(client: Client, run_id: str, question: Question) -> Response:
 def present(
     client: Client, run_id: str, question: Question, environ: Mapping[str, Any]
 ) -> Iterator[Ending | None]:
-    """Follow the run for as long as the client stays; a run that nobody waits for is cancelled."""
+    """Follow the run for as long as the client stays."""
+    return staying(client.follow(run_id), client, run_id, question, environ)
+
+
+def staying(
+    states: Iterator[State], client: Client, run_id: str, question: Question, environ: Mapping[str, Any]
+) -> Iterator[State]:
+    """Pass on what happens until the client leaves; a run that nobody waits for is cancelled."""
     ended = False
     try:
-        for ending in client.follow(run_id):
-            ended = ending is not None
-            if not ended and client_is_gone(environ):
+        for state in states:
+            ended = isinstance(state, Ending)
+            if state is None and client_is_gone(environ):
                 return
-            yield ending
+            yield state
+        ended = True
     finally:
         if not ended and not question.keep:
             client.cancel(run_id)
@@ -109,15 +119,33 @@ def streamed(client: Client, run_id: str, question: Question) -> Response:
 
 
 def write(client: Client, run_id: str, question: Question, environ: Mapping[str, Any]) -> Iterator[str]:
-    """The role at once, heartbeats while traces run, then the answer or the error."""
+    """The role at once, then heartbeats and what is told meanwhile, then the answer or the error."""
     created = int(time.time())
-    chunks = Chunks(run_id, created, question.model, include_usage=question.include_usage)
+    chunks = Chunks(run_id, created, question)
+    relay = question.request.sampling.relay
     yield chunks.opening()
     try:
+        if relay or question.progress:
+            yield from told(client, run_id, question, environ, chunks)
         for ending in present(client, run_id, question, environ):
             if ending is None:
                 yield HEARTBEAT
             else:
-                yield from chunks.answer(outcome_of(client, run_id, created, question, ending))
+                outcome = outcome_of(client, run_id, created, question, ending)
+                yield from chunks.answer(outcome, said_already=relay)
     except ChorusError as error:
         yield failure(error)
+
+
+def told(
+    client: Client, run_id: str, question: Question, environ: Mapping[str, Any], chunks: Chunks
+) -> Iterator[str]:
+    """What happens in the run as it happens: a relayed trace's words, the progress of all."""
+    progress = Progress()
+    for event in staying(client.events(run_id), client, run_id, question, environ):
+        if event is None:
+            yield HEARTBEAT
+        elif event.type == "delta":
+            yield chunks.relayed(event.data)
+        elif question.progress and (word := progress.read(event)):
+            yield from chunks.progress(word)

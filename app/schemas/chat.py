@@ -82,6 +82,11 @@ class ChatSchema(Schema):
         validate=validate.Range(min=0, min_inclusive=False),
         metadata={"description": "Answer with the traces at hand when it passes."},
     )
+    tts_max_total_tokens = Integer(
+        allow_none=True,
+        validate=validate.Range(min=1),
+        metadata={"description": "Stop all traces once the run has received so many tokens."},
+    )
     tts_min_traces = Integer(
         allow_none=True,
         validate=validate.Range(min=1),
@@ -104,6 +109,9 @@ class ChatSchema(Schema):
     )
     tts_include_traces = Flag(
         allow_none=True, metadata={"description": "Put the traces into tts_metadata.", "default": False}
+    )
+    tts_progress = Flag(
+        allow_none=True, metadata={"description": "Stream: tell of every trace.", "default": False}
     )
     tts_keep = Flag(
         allow_none=True, metadata={"description": "Go on when the client goes away.", "default": False}

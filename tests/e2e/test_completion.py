@@ -55,14 +55,15 @@ def test_usage_is_the_sum_of_what_the_upstream_reported(client: OpenAI, upstream
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
 
 
-def test_tokens_without_an_account_are_told_and_not_made_up(
+def test_tokens_without_an_account_are_counted_and_said_to_be(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
-    upstream.reply = lambda _call: text("It is \\boxed{42}.", usage=False)
-    done = ask(client, extra_body={"tts_budget": 2})
-    count = 2 * len(split_tokens("It is \\boxed{42}."))
-    assert done.usage.total_tokens == 0
-    assert f"no account of {count} received tokens" in done.choices[0].tts_metadata["warnings"][0]
+    upstream.reply = lambda call: text("It is \\boxed{42}.", usage=call.index == 0)
+    done = ask(client, extra_body={"tts_budget": 3})
+    count = len(split_tokens("It is \\boxed{42}."))
+    assert done.usage.completion_tokens == 3 * count
+    assert done.usage.prompt_tokens == 3 * PROMPT_TOKENS
+    assert f"no account of 2 traces: their {2 * count}" in done.choices[0].tts_metadata["warnings"][0]
 
 
 def test_the_metadata_has_all_that_the_contract_names(client: OpenAI, upstream: ScriptedUpstream) -> None:

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tts_core.model import Finish, Limits, Request, Trace
+from tts_core.model import Finish, Limits, Request, Trace, Why
 from tts_core.testing import request, trace
-from workers.records import StoredPlan, Submission, Text, Why
+from workers.records import StoredPlan, Submission, Text
 from workers.rounds import Rounds
 from workers.runs import Runs
 
@@ -30,10 +30,10 @@ def rounds(runs: Runs, published: Published) -> Rounds:
     return Rounds(runs, published)
 
 
-def submit(runs: Runs, asked: Request | None = None, inbox: str = "") -> None:
+def submit(runs: Runs, asked: Request | None = None, inbox: str = "", life_s: float = 60) -> None:
     asked = asked or request("self_consistency", budget=3)
     now = time.time()
-    runs.open(RUN, Submission(request=asked, created_s=now, deadline_s=now + 60, inbox=inbox))
+    runs.open(RUN, Submission(request=asked, created_s=now, deadline_s=now + life_s, inbox=inbox))
 
 
 def keep(runs: Runs, *traces: Trace) -> None:
@@ -121,7 +121,7 @@ def test_a_trace_of_a_stopped_run_is_not_started(runs: Runs, rounds: Rounds) -> 
     submit(runs)
     rounds.step(RUN)
     rounds.stop(RUN, Why.CANCELLED)
-    assert runs.arrive(RUN, 0, 0).stop is Why.CANCELLED
+    assert runs.arrive(RUN, 0, 0).plan is None
 
 
 def test_a_trace_of_a_closed_round_is_not_started(runs: Runs, rounds: Rounds) -> None:
@@ -132,7 +132,7 @@ def test_a_trace_of_a_closed_round_is_not_started(runs: Runs, rounds: Rounds) ->
 
 
 def test_a_deadline_stops_first_and_closes_a_grace_later(runs: Runs, rounds: Rounds) -> None:
-    submit(runs)
+    submit(runs, life_s=0)
     rounds.step(RUN)
     keep(runs, answered(0))
     rounds.look(RUN)

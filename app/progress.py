@@ -1,0 +1,64 @@
+"""What a client is told of a run while it goes on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tts_core.confidence import MEASURES
+from tts_core.filtering import keep_all
+from tts_core.model import Trace
+from tts_core.voting import cast_vote
+from workers.records import RunEvent
+
+
+class Progress:
+    """Turns a run's events into words: the `tts` extension of a chunk, and a line for chat UIs."""
+
+    def __init__(self) -> None:
+        self.planned = 0
+        self.traces: list[Trace] = []
+
+    def read(self, event: RunEvent) -> Mapping[str, Any] | None:
+        """The extension for an event; None for one that is not progress."""
+        match event.type:
+            case "round":
+                told = msgspec.json.decode(event.data)
+                self.planned += told["traces"]
+                return {"type": "round", **told}
+            case "threshold":
+                return {"type": "threshold", **msgspec.json.decode(event.data)}
+            case "trace":
+                self.traces.append(msgspec.json.decode(event.data, type=Trace))
+                return self.trace()
+        return None
+
+    def trace(self) -> dict[str, Any]:
+        """The trace that ended last, and how the vote stands."""
+        last = self.traces[-1]
+        vote = cast_vote(self.traces, MEASURES["mean"], keep_all, weighted=True)
+        return {
+            "type": "trace",
+            "index": last.index,
+            "finish_reason": last.finish.value,
+            "stop_reason": last.stop.value if last.stop else None,
+            "answer": last.answer.text if last.answer else None,
+            "confidence": last.confidence.mean if last.confidence else None,
+            "tokens": last.tokens,
+            "ended": len(self.traces),
+            "planned": self.planned,
+            "leader": vote.weighted_answer,
+            "agreement": vote.agreement,
+        }
+
+
+def line_of(told: Mapping[str, Any]) -> str:
+    """The same for people, where a chat UI shows a model's thinking."""
+    match told["type"]:
+        case "round":
+            return f"Round {told['number'] + 1}: {told['traces']} traces\n"
+        case "threshold":
+            return f"Threshold: {told['stop_below']}\n"
+    said = told["answer"] or told["stop_reason"] or told["finish_reason"]
+    sure = f" (confidence {told['confidence']:.1f})" if told["confidence"] is not None else ""
+    return f"Trace {told['ended']} of {told['planned']}: {said}{sure}\n"

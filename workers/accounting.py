@@ -1,0 +1,49 @@
+"""What a run has cost, what it has saved, and what the client should know of both."""
+
+from collections.abc import Sequence
+from statistics import fmean, mode
+
+from tts_core.model import Request, Trace, Usage
+from workers.records import NOTHING
+
+
+def total_usage(traces: Sequence[Trace]) -> Usage:
+    """The sum over all calls: what the upstream reported, else what arrived.
+
+    A call without an account has its prompt counted as long as that of the others.
+    """
+    spent = sum((trace.usage for trace in traces), NOTHING)
+    prompts = prompt_tokens(traces) * sum(missing_prompt(trace) for trace in traces)
+    return spent + Usage(prompt_tokens=prompts, total_tokens=prompts)
+
+
+def missing_prompt(trace: Trace) -> bool:
+    """Whether the upstream took the prompt but never told its length."""
+    return trace.unreported > 0 and trace.usage.prompt_tokens == 0
+
+
+def prompt_tokens(traces: Sequence[Trace]) -> int:
+    """The prompt's length as most calls report it; 0 when none does."""
+    told = [t.usage.prompt_tokens for t in traces if t.attempts == 1 and t.usage.prompt_tokens]
+    return mode(told) if told else 0
+
+
+def saved_tokens(request: Request, traces: Sequence[Trace]) -> int:
+    """An estimate: the whole budget at the mean length of the finished traces, less what was received."""
+    lengths = [trace.tokens for trace in traces if trace.usable]
+    planned = request.options.get("budget", len(traces))
+    if not lengths or len(lengths) >= planned:
+        return 0
+    return max(0, round(planned * fmean(lengths)) - sum(trace.tokens for trace in traces))
+
+
+def warnings_of(request: Request, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """What the client should know of the traces, each once."""
+    notes = dict.fromkeys(note for trace in traces for note in trace.notes)
+    unreported = [trace.unreported for trace in traces if trace.unreported]
+    if unreported:
+        notes[
+            f"The upstream gave no account of {len(unreported)} traces: their {sum(unreported)} completion "
+            "tokens were counted as they arrived, their prompts as long as those of the others."
+        ] = None
+    return (*request.warnings, *notes)

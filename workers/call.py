@@ -1,0 +1,55 @@
+"""One upstream call, put together: what is sent, and with which seed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tts_core.model import Sampling
+from tts_core.tracing import Chunk, TraceBuilder
+from workers.settings import Upstream
+
+SEED_SPACE = 2**31 - 1
+
+
+class Observer(Protocol):
+    """Somebody who is shown a trace as it is read."""
+
+    def see(self, builder: TraceBuilder, chunk: Chunk) -> None:
+        """The chunk is in the trace already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A sampling with all that it needs outside the domain. `deadline_s` is on the epoch."""
+
+    sampling: Sampling
+    index: int
+    number: int
+    deadline_s: float
+    upstream: Upstream
+    timeout_s: float
+    retries: int
+    request_id: str = ""
+    observers: tuple[Observer, ...] = ()
+
+    def body(self) -> Mapping[str, Any]:
+        """What the upstream is sent: the client's own fields, streamed, with log-probabilities."""
+        sampling = self.sampling
+        body: dict[str, Any] = {
+            **sampling.parameters,
+            "model": sampling.model.removeprefix(self.upstream.drops_prefix),
+            "messages": sampling.messages,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if sampling.top_logprobs:
+            body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
+        if sampling.seed is not None:
+            body["seed"] = seed_of(sampling.seed, self.number, self.index)
+        return body
+
+
+def seed_of(seed: int, number: int, index: int) -> int:
+    """The seed of a trace: the request's own for the first, so that one trace is what it was."""
+    mixed = seed + 1_000_003 * index + 7_919 * number
+    return mixed if 0 <= mixed <= SEED_SPACE else mixed % SEED_SPACE
