@@ -35,8 +35,9 @@ def described(found: Registered) -> dict[str, Any]:
 
 def schema_of(option: Option) -> dict[str, Any]:
     """An option as JSON Schema."""
+    kind = JSON_TYPES[option.type]
     schema: dict[str, Any] = {
-        "type": JSON_TYPES[option.type],
+        "type": kind if option.default is not None else [kind, "null"],
         "default": option.default,
         "description": option.doc,
     }
