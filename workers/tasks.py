@@ -103,6 +103,13 @@ def collect(receipts: list[Receipt], run_id: str, number: int) -> None:
     rounds().close(run_id, number, Why.COMPLETE)
 
 
+@shared_task(name="chorus.collect_broken")
+def collect_broken(task_id: str, run_id: str, number: int) -> None:
+    """The chord's callback when a sampling task raised: a bug of ours must not cost the other traces."""
+    log.error("run %s round %d: a sampling task broke (callback %s)", run_id, number, task_id)
+    rounds().close(run_id, number, Why.COMPLETE)
+
+
 def publish(run_id: str, number: int, plan: StoredPlan) -> None:
     """Send a round to the workers as a chord, in one pipelined write.
 
@@ -111,6 +118,7 @@ def publish(run_id: str, number: int, plan: StoredPlan) -> None:
     """
     group = uuid()
     callback = collect.s(run_id, number)
+    callback.link_error(collect_broken.s(run_id, number))
     callback.freeze()
     app.backend.set_chord_size(group, len(plan.which))
     with (
