@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tts_core.model import Confidence, Trace
 
 SENTINEL = -1000.0
+ROUNDING = 1e-3
 BOTTOM_SHARE = 0.1
 RENEW_TOKENS = 2048
 
@@ -22,10 +23,10 @@ Floats = NDArray[np.float64]
 def token_confidence(top_logprobs: Sequence[float], k: int = 20) -> float | None:
     """C_i = -mean of the k largest log-probabilities (Eq. 2).
 
-    Entries <= -1000 are sentinels for minus infinity and are dropped, as NaN is. None when fewer
-    than two are left, or when all are 0: no distribution has two certain tokens, so they are made up.
+    Entries <= -1000 are sentinels for minus infinity and are dropped, as NaN and what lies above 0 are.
+    None when fewer than two are left, or when all are 0: no distribution has two certain tokens.
     """
-    real = [logprob for logprob in top_logprobs if logprob > SENTINEL]
+    real = [logprob for logprob in top_logprobs if SENTINEL < logprob <= ROUNDING]
     if len(real) > k:
         real = nlargest(k, real)
     if len(real) < 2:

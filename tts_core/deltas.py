@@ -11,11 +11,12 @@ def merge(whole: dict[str, Any], delta: Mapping[str, Any]) -> None:
     for name, piece in delta.items():
         known = whole.get(name)
         if isinstance(piece, Mapping):
-            merge(whole.setdefault(name, {}), piece)
+            whole[name] = known if isinstance(known, dict) else {}
+            merge(whole[name], piece)
         elif isinstance(piece, list):
-            whole[name] = [*(known or ()), *piece]
+            whole[name] = [*(known if isinstance(known, list) else ()), *piece]
         elif name in GROWING and isinstance(piece, str):
-            whole[name] = (known or "") + piece
+            whole[name] = (known if isinstance(known, str) else "") + piece
         elif piece is not None and (piece != "" or known is None):
             whole[name] = piece
 

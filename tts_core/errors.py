@@ -11,6 +11,7 @@ ChorusError
     UpstreamTimeout     silent for too long              504
   NoAnswer              the run ended, nobody usable     504 at the deadline, else 502
   Overloaded            our queue is full or away        503 + Retry-After
+  InternalFault         a defect of ours                 500
   StrategyFault         ours (ReplayDiverged, ...)       500
 """
 
@@ -103,6 +104,12 @@ class Overloaded(ChorusError):
     """The service cannot take or finish this now."""
 
     code = "server_is_overloaded"
+
+
+class InternalFault(ChorusError):
+    """A defect of ours; the log has the details."""
+
+    code = "internal_error"
 
 
 class StrategyFault(ChorusError):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tts_core.errors import ReplayDiverged, StrategyFault
+from tts_core.errors import ChorusError, ReplayDiverged, StrategyFault
 from tts_core.model import Plan, Request, Round, Strategy, Vote
 from tts_core.strategies import strategies
 
@@ -28,7 +28,7 @@ def advance(request: Request, history: Sequence[Past]) -> Plan | Vote:
     """Replay `history` into a fresh strategy; its next plan, or its vote.
 
     Raises ReplayDiverged when a plan is not the recorded one, and StrategyFault for an empty plan
-    or one after the last round.
+    one after the last round, or whatever else a strategy does wrong.
     """
     playing = start(request)
     try:
@@ -39,6 +39,10 @@ def advance(request: Request, history: Sequence[Past]) -> Plan | Vote:
             plan = playing.send(past.round)
     except StopIteration as end:
         return vote_of(end, request)
+    except Exception as error:
+        if isinstance(error, ChorusError):
+            raise
+        raise StrategyFault(f"the strategy {request.strategy!r} failed: {error!r}") from error
     if history and history[-1].round.last:
         raise StrategyFault(f"the strategy {request.strategy!r} went on after its last round")
     if not plan.samplings:

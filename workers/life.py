@@ -9,6 +9,7 @@ from typing import Any
 
 import redis
 from celery.signals import worker_ready
+from kombu.exceptions import OperationalError
 
 from workers.celery import CONTROL
 from workers.tasks import rounds, runs, stops
@@ -33,7 +34,19 @@ def live(sender: Any, **_: Any) -> None:
 def look_after_runs() -> None:
     """Stop and close the runs that are due."""
     for run_id in runs().due(time.time()):
-        rounds().look(run_id)
+        look_after(run_id)
+
+
+def look_after(run_id: str) -> None:
+    """One run; a bug met there ends that run, and must not end the looking after all others."""
+    try:
+        with rounds().at_stake(run_id):
+            rounds().look(run_id)
+    except (redis.RedisError, OperationalError) as error:
+        log.warning("run %s: lost Redis: %s", run_id, error)
+    except Exception:
+        log.exception("run %s could not be looked after", run_id)
+        runs().forget_deadline(run_id)
 
 
 def repeat(every_s: float, act: Callable[[], None], *, name: str) -> None:

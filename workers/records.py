@@ -21,6 +21,16 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """What every trace needs to know of its run, and no more: it is read very often."""
+
+    deadline_s: float
+    request_id: str = ""
+    max_total_tokens: int | None = None
+    inbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan as it is kept: equal samplings once. `first` is the run-wide index of its first trace;
     `ahead`: started before its round, so that a guard may follow."""
@@ -68,6 +78,7 @@ class Run:
     stop: Why | None
     stops: Mapping[int, Why]
     guards: Mapping[int, StoredPlan]
+    published: frozenset[int]
 
     @property
     def is_open(self) -> bool:

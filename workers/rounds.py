@@ -4,9 +4,14 @@ Every step may be taken twice, by a redelivered message or by a deadline racing 
 decided is decided once, in Redis.
 """
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+
+import redis
+from kombu.exceptions import OperationalError
 
 from tts_core.errors import ChorusError, DeadlinePassed, InvalidRequest, NoAnswer
 from tts_core.model import Fault, Plan, Round, Trace, Vote, Why
@@ -16,6 +21,7 @@ from workers.records import Closing, Ending, Run, StoredPlan
 from workers.runs import Runs
 
 GRACE_S = 0.15
+log = logging.getLogger(__name__)
 LAST = frozenset({Why.DEADLINE, Why.CANCELLED, Why.TOKEN_CAP})
 
 Publish = Callable[[str, int, StoredPlan], None]
@@ -28,12 +34,25 @@ class Rounds:
         self.runs = runs
         self.publish = publish
 
+    @contextmanager
+    def at_stake(self, run_id: str) -> Iterator[None]:
+        """A bug met on the way ends the run, so that nobody waits for what will never come."""
+        try:
+            yield
+        except (redis.RedisError, OperationalError):
+            raise
+        except Exception:
+            fault = Fault("InternalFault", "The service had an internal error in this run.")
+            self.runs.end(run_id, Ending(fault=fault), self.runs.inbox(run_id))
+            raise
+
     def step(self, run_id: str) -> None:
         """Ask the strategy what is next and do it: publish a round, or end the run."""
         run = self.runs.load(run_id)
         try:
             step = advance(run.submission.request, self.history(run_id, run))
         except ChorusError as error:
+            log.exception("run %s: its strategy failed", run_id)
             self.end(run_id, run, fault=fault_of(error))
             return
         if isinstance(step, Plan):
@@ -48,6 +67,8 @@ class Rounds:
         number = len(run.closings)
         stored = StoredPlan.of(plan.samplings, run.sampled_before(number), plan.until)
         if run.is_open:
+            if number not in run.published:
+                self.send(run_id, number, run.plans[number])
             if run.plans[number].ahead:
                 self.runs.record_guard(run_id, number, stored)
             if run.is_full(number):
@@ -61,7 +82,12 @@ class Rounds:
     def open(self, run_id: str, number: int, plan: StoredPlan) -> None:
         """Start a round, once."""
         if self.runs.record_plan(run_id, number, plan):
-            self.publish(run_id, number, plan)
+            self.send(run_id, number, plan)
+
+    def send(self, run_id: str, number: int, plan: StoredPlan) -> None:
+        """Publish a round and write down that it was."""
+        self.publish(run_id, number, plan)
+        self.runs.record_published(run_id, number)
 
     def close(self, run_id: str, number: int, why: Why) -> None:
         """Close a round with the traces that are kept, and go on."""
@@ -87,7 +113,7 @@ class Rounds:
             run = self.runs.load(run_id)
         except KeyError:
             run = None
-        if run is None or self.runs.ending(run_id):
+        if run is None or self.runs.has_ended(run_id):
             self.runs.forget_deadline(run_id)
             return
         number = len(run.closings)

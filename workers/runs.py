@@ -15,13 +15,15 @@ import msgspec
 import redis
 
 from tts_core.model import Trace, Why
-from workers.records import Closing, Ending, Run, RunEvent, StoredPlan, Submission, Text
+from workers.records import Closing, Ending, Run, RunEvent, StoredPlan, Submission, Text, Ticket
 
 DEADLINES = "chorus:deadlines"
 STOPS = "chorus:stops"
 MODELS = "chorus:models"
 HEARTBEAT = "chorus:worker:"
 TEXTS_AT_ONCE = 64
+PLANS_CACHED = 8  # a plan holds its messages, images included
+TICKETS_CACHED = 1024
 POOL = 4000
 
 T = TypeVar("T")
@@ -73,7 +75,7 @@ class Arrival(NamedTuple):
 
     kept: Trace | None
     plan: StoredPlan | None
-    submission: Submission | None
+    ticket: Ticket | None
 
 
 NOT_WANTED = Arrival(None, None, None)
@@ -85,13 +87,19 @@ class Runs:
     def __init__(self, store: redis.Redis, ttl_s: int) -> None:
         self.store: Any = store  # redis-py's hints cannot tell that replies are bytes
         self.ttl_s = ttl_s
-        self.plan = lru_cache(maxsize=256)(self._plan)
-        self.submission = lru_cache(maxsize=256)(self._submission)
+        self.plan = lru_cache(maxsize=PLANS_CACHED)(self._plan)
+        self.ticket = lru_cache(maxsize=TICKETS_CACHED)(self._ticket)
 
     def open(self, run_id: str, submission: Submission) -> None:
         """Write down a new run and its deadline."""
         with self.store.pipeline(transaction=True) as pipe:
-            pipe.hset(key_of(run_id), "submission", encode(submission))
+            ticket = Ticket(
+                submission.deadline_s,
+                submission.request_id,
+                submission.request.limits.max_total_tokens,
+                submission.inbox,
+            )
+            pipe.hset(key_of(run_id), mapping={"submission": encode(submission), "ticket": encode(ticket)})
             pipe.expire(key_of(run_id), self.ttl_s)
             pipe.zadd(DEADLINES, {run_id: submission.deadline_s})
             pipe.execute()
@@ -105,10 +113,15 @@ class Runs:
         if any(ended):
             return NOT_WANTED
         plan = decode(guard, StoredPlan) if guard else self.plan(run_id, number)
-        return Arrival(None, plan, self.submission(run_id))
+        return Arrival(None, plan, self.ticket(run_id))
 
-    def _submission(self, run_id: str) -> Submission:
-        return decode(self.field(run_id, "submission"), Submission)
+    def _ticket(self, run_id: str) -> Ticket:
+        return decode(self.field(run_id, "ticket"), Ticket)
+
+    def inbox(self, run_id: str) -> str:
+        """Who waits for the run; nobody once it has expired."""
+        ticket = self.store.hget(key_of(run_id), "ticket")
+        return decode(ticket, Ticket).inbox if ticket else ""
 
     def _plan(self, run_id: str, number: int) -> StoredPlan:
         return decode(self.field(run_id, f"plan:{number}"), StoredPlan)
@@ -128,11 +141,12 @@ class Runs:
 
     def keep(self, run_id: str, trace: Trace, text: Text, confidences: Sequence[float] = ()) -> None:
         """Write down a finished trace and tell of it; a second one of the same index is dropped."""
-        with self.store.pipeline(transaction=False) as pipe:
+        with self.store.pipeline(transaction=True) as pipe:
             if confidences:
                 pipe.hsetnx(confidences_of(run_id), str(trace.index), array("d", confidences).tobytes())
                 pipe.expire(confidences_of(run_id), self.ttl_s)
             pipe.hsetnx(key_of(run_id), f"trace:{trace.index}", encode(trace))
+            pipe.expire(key_of(run_id), self.ttl_s)
             pipe.hsetnx(texts_of(run_id), str(trace.index), zlib.compress(encode(text), 1))
             pipe.expire(texts_of(run_id), self.ttl_s)
             pipe.xadd(events_of(run_id), {"type": "trace", "data": encode(trace)})
@@ -151,6 +165,7 @@ class Runs:
             traces={index: decode(value, Trace) for index, value in by_number(fields, "trace").items()},
             stop=Why(fields["stop"].decode()) if "stop" in fields else None,
             stops={number: Why(value.decode()) for number, value in by_number(fields, "stop").items()},
+            published=frozenset(by_number(fields, "published")),
             guards={n: decode(value, StoredPlan) for n, value in by_number(fields, "guard").items()},
         )
 
@@ -170,6 +185,10 @@ class Runs:
         if first:
             self.tell(run_id, "round", encode({"number": number, "traces": len(plan.which)}))
         return first
+
+    def record_published(self, run_id: str, number: int) -> None:
+        """Note that a round was sent to the workers."""
+        self.store.hset(key_of(run_id), f"published:{number}", 1)
 
     def record_guard(self, run_id: str, number: int, plan: StoredPlan) -> bool:
         """Have the traces of a round that runs already judged by its plan, which came later."""
@@ -246,6 +265,10 @@ class Runs:
             pipe.expire(events_of(run_id), self.ttl_s)
             pipe.execute()
         return True
+
+    def has_ended(self, run_id: str) -> bool:
+        """Whether the run has an ending."""
+        return bool(self.store.exists(ending_of(run_id)))
 
     def ending(self, run_id: str) -> Ending | None:
         """How the run ended; None while it runs."""

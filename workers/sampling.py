@@ -125,8 +125,11 @@ def take(call: Call, builder: TraceBuilder, chunk: Chunk, watch: Watch) -> None:
 
 
 def end_of(builder: TraceBuilder, fault: UpstreamError | None, watch: Watch) -> End | None:
-    """How the trace ended; None when it is to be tried again or has failed."""
-    if fault is None and builder.finish:
+    """How the trace ended; None when it is to be tried again or has failed.
+
+    One that has said its last word is whole, however its connection ended.
+    """
+    if builder.finish and not isinstance(fault, UpstreamRefused):
         return End(finish_of(builder.finish))
     if watch.why:
         return End(Finish.STOPPED, watch.why)
@@ -171,6 +174,13 @@ def fault_of(error: UpstreamError) -> Fault:
         param=error.param,
         code=error.code,
     )
+
+
+def defective(call: Call) -> Sampled:
+    """A trace that failed by a defect of ours."""
+    fault = Fault("InternalFault", "The service could not read this trace.")
+    trace = Trace(index=call.index, finish=Finish.FAILED, fault=fault)
+    return Sampled(trace, Text({"role": "assistant", "content": None}, Finish.FAILED.value), ())
 
 
 def told(call: Call, builder: TraceBuilder, account: Account, end: End, started: float) -> Sampled:

@@ -13,11 +13,12 @@ from workers.call import Call
 from workers.celery import app, settings
 from workers.logs import request_id
 from workers.observing import Relay, TokenCap
-from workers.records import StoredPlan, Submission
+from workers.records import StoredPlan, Ticket
 from workers.rounds import Rounds
 from workers.runs import Runs, connect
+from workers.sampling import Sampled, defective
 from workers.sampling import sample as sample_trace
-from workers.stopping import Stops
+from workers.stopping import Stops, Watch
 
 PUBLISHED_AT_ONCE = 64
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ def rounds() -> Rounds:
 @shared_task(name="chorus.begin")
 def begin(run_id: str) -> None:
     """Ask the strategy for its first round."""
-    rounds().step(run_id)
+    with rounds().at_stake(run_id):
+        rounds().step(run_id)
 
 
 @shared_task(name="chorus.sample")
@@ -56,11 +58,11 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
         arrival = runs().arrive(run_id, number, index)
         if arrival.kept:
             return [index, arrival.kept.finish.value, arrival.kept.tokens]
-        if arrival.plan is None or arrival.submission is None:
+        if arrival.plan is None or arrival.ticket is None:
             return [index, "skipped", 0]
-        call = call_of(run_id, number, index, arrival.plan.sampling(index), arrival.submission)
+        call = call_of(run_id, number, index, arrival.plan.sampling(index), arrival.ticket)
         request_id.set(call.request_id)
-        trace, text, confidences = sample_trace(call, watch)
+        trace, text, confidences = sampled(call, watch)
     runs().keep(run_id, trace, text, confidences)
     close_if_decided(run_id, number)
     if trace.fault:
@@ -71,20 +73,29 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
     return [index, trace.finish.value, trace.tokens]
 
 
-def call_of(run_id: str, number: int, index: int, sampling: Sampling, submission: Submission) -> Call:
+def sampled(call: Call, watch: Watch) -> Sampled:
+    """The trace; a failed one when we have a bug, which must cost neither the run nor its other traces."""
+    try:
+        return sample_trace(call, watch)
+    except Exception:
+        log.exception("trace %d could not be sampled", call.index)
+        return defective(call)
+
+
+def call_of(run_id: str, number: int, index: int, sampling: Sampling, ticket: Ticket) -> Call:
     """A trace's upstream call."""
-    cap = submission.request.limits.max_total_tokens
+    cap = ticket.max_total_tokens
     stop = partial(rounds().stop, run_id, Why.TOKEN_CAP)
     observers = (TokenCap(runs(), run_id, cap, stop),) if cap else ()
     return Call(
         sampling=sampling,
         index=index,
         number=number,
-        deadline_s=submission.deadline_s,
+        deadline_s=ticket.deadline_s,
         upstream=settings.upstream,
         timeout_s=settings.upstream_timeout_s,
         retries=settings.upstream_retries,
-        request_id=submission.request_id,
+        request_id=ticket.request_id,
         observers=(*observers, *((Relay(runs(), run_id),) if sampling.relay else ())),
     )
 
@@ -100,14 +111,16 @@ def close_if_decided(run_id: str, number: int) -> None:
 def collect(receipts: list[Receipt], run_id: str, number: int) -> None:
     """The chord's callback: all traces of a round have ended."""
     log.debug("run %s round %d: %d traces", run_id, number, len(receipts))
-    rounds().close(run_id, number, Why.COMPLETE)
+    with rounds().at_stake(run_id):
+        rounds().close(run_id, number, Why.COMPLETE)
 
 
 @shared_task(name="chorus.collect_broken")
 def collect_broken(task_id: str, run_id: str, number: int) -> None:
     """The chord's callback when a sampling task raised: a bug of ours must not cost the other traces."""
     log.error("run %s round %d: a sampling task broke (callback %s)", run_id, number, task_id)
-    rounds().close(run_id, number, Why.COMPLETE)
+    with rounds().at_stake(run_id):
+        rounds().close(run_id, number, Why.COMPLETE)
 
 
 def publish(run_id: str, number: int, plan: StoredPlan) -> None:

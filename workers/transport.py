@@ -116,7 +116,11 @@ def exchange(
         response.fp = io.BufferedReader(Paced(connection.sock, pace), READ_BYTES)
         response.begin()
     body = Body(response, connection, request)
-    return httpx.Response(response.status, headers=response.getheaders(), stream=body)
+    told = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, value in response.getheaders()
+    ]
+    return httpx.Response(response.status, headers=told, stream=body)
 
 
 def connect_to_any(found: list[Any], timeout_s: float) -> socket.socket:

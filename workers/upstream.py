@@ -1,5 +1,6 @@
 """The model's server: SSE in, Chunks out; and the one table of what its failures mean."""
 
+import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -26,7 +27,10 @@ from workers.transport import NO_HOOKS, Hooks, Transport
 from workers.wire import ToldError, WireError, read_chunk, read_error
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
+MAX_ERROR_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 MESSAGE_CHARACTERS = 500
+BROKEN_OFF = ("error", "abort", "cancelled")
 CONNECT_S = 10.0
 BUSY = (429, 503)
 
@@ -50,7 +54,7 @@ def translated(upstream: Upstream) -> Iterator[None]:
         raise UpstreamUnreachable(f"The upstream {upstream.name!r} cannot be reached.") from error
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
         raise UpstreamUnreachable(f"The upstream {upstream.name!r} broke off its answer.") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise UpstreamUnreachable(f"The upstream {upstream.name!r} sent something unreadable.") from error
     except ToldError as error:
         raise error_of(status_in(error.error), error.error, {}, upstream) from error
@@ -85,7 +89,9 @@ def list_models(upstream: Upstream, timeout_s: float) -> list[dict[str, Any]]:
     """What GET /models of the upstream lists. Raises UpstreamError."""
     url = url_of(upstream.base_url, "/models")
     with answered(upstream, httpx.Request("GET", url, extensions=patience(timeout_s))) as response:
-        listed = msgspec.json.decode(response.read(), type=dict[str, Any]).get("data") or []
+        listed = (
+            msgspec.json.decode(bounded(response, MAX_BODY_BYTES), type=dict[str, Any]).get("data") or []
+        )
         return [model for model in listed if isinstance(model, dict) and model.get("id")]
 
 
@@ -120,15 +126,14 @@ def patience(timeout_s: float) -> dict[str, Any]:
 def refuse(response: httpx.Response, upstream: Upstream) -> None:
     """Raise what an error status means."""
     if response.status_code >= 300:
-        response.read()
-        told = read_error(response.content)
+        told = read_error(bounded(response, MAX_ERROR_BYTES))
         raise error_of(response.status_code, told, response.headers, upstream)
 
 
 def status_in(told: WireError) -> int:
     """The status that an error inside a stream carries as its code, else 500."""
     code = str(told.code)
-    return int(code) if code.isdecimal() else 500
+    return int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500
 
 
 def error_of(status: int, told: WireError, headers: Mapping[str, str], upstream: Upstream) -> UpstreamError:
@@ -157,9 +162,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if (seconds := number(told)) is not None:
         return seconds
     try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+        date = parsedate_to_datetime(told)
     except ValueError:
         return None
+    known = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (known - datetime.now(UTC)).total_seconds())
 
 
 def number(told: str | None) -> float | None:
@@ -179,6 +186,8 @@ def chunks(response: httpx.Response, *, keep: bool) -> Iterator[Chunk]:
     finished = False
     for data in payloads(response):
         chunk = read_chunk(data, keep=keep)
+        if chunk.finish in BROKEN_OFF:
+            raise UpstreamUnreachable(f"The upstream ended the trace with {chunk.finish!r}.")
         finished = finished or chunk.finish is not None
         yield chunk
     if not finished:
@@ -188,7 +197,7 @@ def chunks(response: httpx.Response, *, keep: bool) -> Iterator[Chunk]:
 def payloads(response: httpx.Response) -> Iterator[bytes]:
     """The JSON texts of a response: the data of its events up to [DONE], or the whole body."""
     if response.headers.get("content-type", "").startswith("application/json"):
-        yield response.read()
+        yield bounded(response, MAX_BODY_BYTES)
         return
     for line in lines(response.iter_raw()):
         if line.startswith(b"data:"):
@@ -196,6 +205,16 @@ def payloads(response: httpx.Response) -> Iterator[bytes]:
             if data == b"[DONE]":
                 return
             yield data
+
+
+def bounded(response: httpx.Response, most: int) -> bytes:
+    """The whole body. Raises UpstreamUnreachable when it is beyond all measure."""
+    body = bytearray()
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) > most:
+            raise UpstreamUnreachable("The upstream sent a body without an end.")
+    return bytes(body)
 
 
 def lines(raw: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,12 +1,16 @@
 """OpenAI's JSON as the upstream sends it, typed: only what Chorus reads, everything optional."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from tts_core.model import Usage
 from tts_core.tracing import Chunk
+
+NOT_JSON = re.compile(rb"Infinity|NaN")
 
 
 class TopLogprob(msgspec.Struct, gc=False):
@@ -71,21 +75,21 @@ class RawChoice(msgspec.Struct, gc=False):
 class CompletionDetails(msgspec.Struct, gc=False):
     """Of the completion's tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: float | None = None
 
 
 class PromptDetails(msgspec.Struct, gc=False):
     """Of the prompt's tokens."""
 
-    cached_tokens: int | None = None
+    cached_tokens: float | None = None
 
 
 class WireUsage(msgspec.Struct, gc=False):
     """What a call cost."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+    total_tokens: float | None = None
     completion_tokens_details: CompletionDetails | None = None
     prompt_tokens_details: PromptDetails | None = None
 
@@ -102,7 +106,7 @@ class WireError(msgspec.Struct, gc=False):
 class Body(msgspec.Struct, gc=False):
     """A chunk or a completion."""
 
-    choices: list[Choice] = []
+    choices: list[Choice] | None = None
     usage: WireUsage | None = None
     error: WireError | str | None = None
 
@@ -110,7 +114,7 @@ class Body(msgspec.Struct, gc=False):
 class RawBody(msgspec.Struct, gc=False):
     """The same, its log-probabilities as they came."""
 
-    choices: list[RawChoice] = []
+    choices: list[RawChoice] | None = None
     usage: WireUsage | None = None
     error: WireError | str | None = None
 
@@ -141,7 +145,7 @@ def read_chunk(data: bytes, *, keep: bool) -> Chunk:
 
     Raises msgspec.MsgspecError for what is not OpenAI's shape, ToldError for an error inside.
     """
-    body = decode_raw(data) if keep else decode(data)
+    body = read_body(data, decode_raw if keep else decode)
     if body.error is not None:
         raise ToldError(error_of(body.error))
     usage = usage_of(body.usage)
@@ -163,6 +167,19 @@ def read_chunk(data: bytes, *, keep: bool) -> Chunk:
     )
 
 
+def read_body(data: bytes, decoder: Callable[[bytes], Any]) -> Any:
+    """The typed body. Infinity and NaN are no JSON, but some servers write them; they become null."""
+    try:
+        return decoder(data)
+    except msgspec.DecodeError:
+        if not NOT_JSON.search(data):
+            raise
+    try:
+        return decoder(msgspec.json.encode(json.loads(data)))
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
 def rare_of(said: Message) -> dict[str, Any] | None:
     """The fields that few models send and few clients ask for."""
     if not (said.function_call or said.annotations or said.audio or said.reasoning_details):
@@ -173,7 +190,10 @@ def rare_of(said: Message) -> dict[str, Any] | None:
 def alternatives(token: TokenLogprobs | dict[str, Any]) -> list[float]:
     """The log-probabilities (nats) of a token's alternatives."""
     if isinstance(token, dict):
-        found = [top.get("logprob") for top in token.get("top_logprobs") or ()]
+        tops = token.get("top_logprobs")
+        found = (
+            [top.get("logprob") for top in tops if isinstance(top, dict)] if isinstance(tops, list) else []
+        )
         return [value for value in found if isinstance(value, int | float)]
     return [top.logprob for top in token.top_logprobs or () if top.logprob is not None]
 
@@ -185,11 +205,11 @@ def usage_of(usage: WireUsage | None) -> Usage | None:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     details, cached = usage.completion_tokens_details, usage.prompt_tokens_details
     return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=usage.total_tokens or prompt + completion,
-        reasoning_tokens=(details and details.reasoning_tokens) or 0,
-        cached_tokens=(cached and cached.cached_tokens) or 0,
+        prompt_tokens=int(prompt),
+        completion_tokens=int(completion),
+        total_tokens=int(usage.total_tokens or prompt + completion),
+        reasoning_tokens=int((details and details.reasoning_tokens) or 0),
+        cached_tokens=int((cached and cached.cached_tokens) or 0),
     )
 
 

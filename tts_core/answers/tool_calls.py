@@ -22,7 +22,9 @@ def read_tool_calls(tool_calls: Sequence[Mapping[str, Any]]) -> Answer | None:
 
 
 def _call(call: Mapping[str, Any]) -> tuple[str, str, str]:
-    asked = call.get("function") or call.get("custom") or {}
+    asked = call.get("function") or call.get("custom")
+    if not isinstance(asked, Mapping):
+        return "", "", ""
     arguments = asked.get("arguments", asked.get("input", ""))
     if not isinstance(arguments, str):
         arguments = canonical(arguments)
