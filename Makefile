@@ -27,8 +27,10 @@ check: setup $(VENV)/.dev ## Lint, format, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup $(VENV)/.dev ## Measure throughput and latency here
+bench: setup $(VENV)/.dev ## Measure throughput, latency and savings here
 	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench --savings
+	@test -z "$(BENCH_DATA)" || $(BIN)/python -m bench --replay "$(BENCH_DATA)"
 
 docs: setup $(VENV)/.dev ## Write what is generated from the code
 	@$(BIN)/chorus config --env-example > .env.example

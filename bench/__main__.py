@@ -1,35 +1,50 @@
-"""`python -m bench`: measures Chorus on this machine and writes docs/benchmarks.md."""
+"""`python -m bench`: measures Chorus on this machine and writes a section of docs/benchmarks.md."""
 
 import argparse
 import asyncio
 import os
 from pathlib import Path
 
+from bench import replay, savings
 from bench.cases import FULL, QUICK, Effort, Measured, Waiting, measured_loads, waiting
+from bench.page import LOADS, PAGE, REPLAY, SAVINGS, put
 from bench.report import HEADER, report, row, table
 from bench.service import Service, running_service
 
 WAITING = "waiting"
-PAGE = Path("docs/benchmarks.md")
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less of everything, below 90 s")
-    parser.add_argument("--only", help=f"one load, such as 10x8 (clients x traces), or {WAITING!r}")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument("--savings", action="store_true", help="tokens saved by stopping early")
+    parts.add_argument("--replay", type=Path, metavar="DIR", help="strategies on recorded traces")
+    parts.add_argument("--only", help=f"one load, such as 10x8 (clients x traces), or {WAITING!r}")
+    parser.add_argument("--quick", action="store_true", help="less of everything")
     parser.add_argument("--output", type=Path, help=f"default {PAGE}; with --only none")
     asked = parser.parse_args()
-    effort = QUICK if asked.quick else FULL
     load_before, *_ = os.getloadavg()
-    with running_service(effort.tokens, effort.rate) as service:
-        cases, waited = run(service, effort, asked.only)
-    command = f"python -m bench{' --quick' * asked.quick}"
-    page = report(effort, cases, waited, command=command, load_before=load_before)
-    print(page)
+    name, text = measured(asked, load_before)
+    print(text)
     if output := asked.output or (None if asked.only else PAGE):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(page)
+        put(output, name, text)
+
+
+def measured(asked: argparse.Namespace, load_before: float) -> tuple[str, str]:
+    """The section that was asked for: its name and its text."""
+    quick = " --quick" * asked.quick
+    if asked.savings:
+        command = f"python -m bench --savings{quick}"
+        return SAVINGS, savings.section(asked.quick, command, load_before)
+    if asked.replay:
+        command = f"python -m bench --replay DIR{quick}"
+        return REPLAY, replay.section(asked.replay, asked.quick, command, load_before)
+    effort = QUICK if asked.quick else FULL
+    with running_service(tokens=effort.tokens, rate=effort.rate) as service:
+        cases, waited = run(service, effort, asked.only)
+    command = f"python -m bench{quick}"
+    return LOADS, report(effort, cases, waited, command=command, load_before=load_before)
 
 
 def run(service: Service, effort: Effort, only: str | None) -> tuple[list[Measured], Waiting | None]:

@@ -55,28 +55,34 @@ def report(
     command: str,
     load_before: float,
 ) -> str:
-    """The whole page in Markdown; `load_before` is the machine's load average before the run."""
+    """The section on loads; `load_before` is the machine's load average before the run."""
     targets = list(targets_of(cases, waiting))
     sections = [
-        "# Benchmarks",
+        "## Loads",
         introduction(effort, command, load_before),
-        "## Figures",
         table(HEADER, [row(case) for case in cases]),
         LEGEND,
-        "## Targets",
+        "### Targets",
         table(("target", "limit", "measured", "met"), [target_row(target) for target in targets]),
         *reading_lines(targets, cases, waiting),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(sections)
+
+
+def conditions(command: str, load_before: float) -> str:
+    """What wrote a section, and on what machine."""
+    return (
+        f"Written by `{command}`. {os.cpu_count()} cores ({processor()}), {memory_gb():.0f} GB, "
+        f"Python {platform.python_version()}, {platform.system()}. Load driver, upstream, Redis, web "
+        f"and workers share these cores. Load average before the run: {load_before:.1f}"
+        f"{BUSY * (load_before > IDLE_LOAD)}."
+    )
 
 
 def introduction(effort: Effort, command: str, load_before: float) -> str:
     """What was run, and on what."""
     return (
-        f"Written by `{command}`. {os.cpu_count()} cores ({processor()}), {memory_gb():.0f} GB, "
-        f"Python {platform.python_version()}, {platform.system()}. Load driver, upstream, Redis, web "
-        f"and workers share these cores. Load average before the run: {load_before:.1f}"
-        f"{BUSY * (load_before > IDLE_LOAD)}.\n\n"
+        f"{conditions(command, load_before)}\n\n"
         f"Every trace is a stream of {effort.tokens} tokens at {effort.rate:g} tokens/s, each a chunk "
         "of about 2.1 KB with 20 top log-probabilities "
         f"({effort.tokens / effort.rate:g} s at best). The baseline makes the same calls and the same "

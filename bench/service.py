@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 
@@ -43,25 +44,37 @@ class Service:
 
     def upstream_stats(self) -> Mapping[str, float]:
         """What the upstream has counted since it started."""
-        url = self.upstream_url.removesuffix("/v1") + "/stats"
-        return httpx.get(url, trust_env=False).json()
+        return self._asked_upstream("/stats")
+
+    def upstream_calls(self) -> Mapping[str, list[dict[str, Any]]]:
+        """The upstream's own record of its calls by `bench_run`, once none of them runs any more."""
+        give_up_s = time.monotonic() + STOP_TIMEOUT_S
+        while self.upstream_stats()["running"]:
+            if time.monotonic() > give_up_s:
+                raise NotReady("the upstream still writes to streams that nobody should read")
+            time.sleep(ASK_EVERY_S)
+        return self._asked_upstream("/calls")
+
+    def _asked_upstream(self, path: str) -> Any:
+        return httpx.get(self.upstream_url.removesuffix("/v1") + path, trust_env=False).json()
 
 
 @contextmanager
-def running_service(tokens: int, rate: float) -> Iterator[Service]:
-    """Upstream and Chorus, ready. Raises NotReady."""
+def running_service(**script: object) -> Iterator[Service]:
+    """Chorus and an upstream with these options (see bench.upstream), ready. Raises NotReady."""
     with (
         TemporaryDirectory(prefix="chorus-bench-") as home,
-        running_upstream(tokens, rate) as upstream_url,
+        running_upstream(**script) as upstream_url,
         running_chorus(Path(home), upstream_url) as service,
     ):
         yield service
 
 
 @contextmanager
-def running_upstream(tokens: int, rate: float) -> Iterator[str]:
+def running_upstream(**script: object) -> Iterator[str]:
     """The scripted upstream's base URL."""
-    command = [sys.executable, "-m", "bench.upstream", f"--tokens={tokens}", f"--rate={rate}"]
+    options = [f"--{name}={value}" for name, value in script.items()]
+    command = [sys.executable, "-m", "bench.upstream", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             yield f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}/v1"

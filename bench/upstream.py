@@ -1,6 +1,7 @@
 """A fast scripted upstream, as a process of its own: `python -m bench.upstream --port 0`.
 
-Everything is rendered before the first call; one timer writes to all streams that are due.
+One timer writes to all streams that are due. GET /stats counts; GET /calls tells of every call,
+by the `bench_run` in its request.
 """
 
 import argparse
@@ -8,105 +9,73 @@ import asyncio
 import json
 import re
 import resource
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from bench.recorded import replay
+from bench.scripts import HEAD, Scripts, uniform
+from bench.wavering import wavering
+
 TICK_S = 0.01
 BACKLOG = 4096
-ANSWERS = (42, 42, 41, 42, 43, 42, 42, 41)
-PROMPT_TOKENS = 10
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n%s\r\n\r\n"
 MODELS = {"object": "list", "data": [{"id": "bench", "object": "model", "created": 0, "owned_by": "bench"}]}
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A rendered stream: `tokens` without the last one, which is one of `answers`."""
+@dataclass(slots=True)
+class Call:
+    """The upstream's own record of a call: its number among those of its question, tokens written."""
 
-    opening: bytes
-    tokens: tuple[bytes, ...]
-    answers: tuple[bytes, ...]
-    ending: bytes
-
-    def token(self, index: int, call: int) -> bytes:
-        """The event of a token; five calls of eight answer 42."""
-        return self.tokens[index] if index < len(self.tokens) else self.answers[call % len(ANSWERS)]
-
-
-@lru_cache(maxsize=16)
-def render(tokens: int, k: int) -> Script:
-    """The stream of so many tokens with k alternatives each."""
-    usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": tokens}
-    usage["total_tokens"] = sum(usage.values())
-    finish = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
-    role = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
-    framing = b"transfer-encoding: chunked"
-    return Script(
-        opening=HEAD % (b"text/event-stream", framing) + event([role]),
-        tokens=tuple(event([spoken(f" step{i}", k)]) for i in range(tokens - 1)),
-        answers=tuple(event([spoken(f" \\boxed{{{answer}}}", k)]) for answer in ANSWERS),
-        ending=event([finish]) + event([], usage=usage) + framed(b"data: [DONE]\n\n") + b"0\r\n\r\n",
-    )
-
-
-def spoken(token: str, k: int) -> dict:
-    """A choice that says one token."""
-    top = [candidate(token if rank == 0 else f" other{rank}", rank) for rank in range(k)]
-    entry = {**candidate(token, 0), "top_logprobs": top}
-    logprobs = {"content": [entry], "refusal": None}
-    return {"index": 0, "delta": {"content": token}, "logprobs": logprobs, "finish_reason": None}
-
-
-def candidate(token: str, rank: int) -> dict:
-    """One alternative in OpenAI's shape."""
-    return {"token": token, "logprob": -0.0813 - 1.1372 * rank, "bytes": list(token.encode())}
-
-
-def event(choices: list[dict], **extra: object) -> bytes:
-    """A server-sent event as one chunk of the body."""
-    envelope = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "created": 1_700_000_000}
-    body = {**envelope, "model": "bench", "choices": choices, **extra}
-    return framed(b"data: " + msgspec.json.encode(body) + b"\n\n")
-
-
-def framed(data: bytes) -> bytes:
-    """One chunk of a chunked body."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
+    question: str
+    order: int
+    sent: int = 0
+    aborted: bool = False
 
 
 class Pace:
     """All running streams, and the one timer that moves them."""
 
-    def __init__(self, tokens: int, rate: float, k: int) -> None:
-        self.tokens, self.rate, self.k = tokens, rate, k
-        self.calls = self.aborted = self.max_concurrent = 0
+    def __init__(self, scripts: Scripts, rate: float) -> None:
+        self.scripts, self.rate = scripts, rate
+        self.max_concurrent = 0
+        self.calls: defaultdict[str, list[Call]] = defaultdict(list)
+        self._orders: Counter[tuple[str, str]] = Counter()
         self._running: set[Stream] = set()
         self._loop = asyncio.get_running_loop()
 
-    def start(self, stream: "Stream") -> int:
-        """Takes a stream in; returns the number of its call."""
+    def record(self, asked: Mapping[str, Any]) -> Call:
+        """The record of a new call."""
+        run, question = asked.get("bench_run", ""), asked["messages"][-1]["content"]
+        call = Call(question, self._orders[run, question])
+        self._orders[run, question] += 1
+        self.calls[run].append(call)
+        return call
+
+    def start(self, stream: "Stream") -> None:
+        """Takes a stream in."""
         if not self._running:
             self._loop.call_later(TICK_S, self._tick)
         self._running.add(stream)
         self.max_concurrent = max(self.max_concurrent, len(self._running))
-        self.calls += 1
-        return self.calls - 1
 
     def end(self, stream: "Stream", *, aborted: bool = False) -> None:
         """Lets a stream go."""
         if stream in self._running:
             self._running.remove(stream)
-            self.aborted += aborted
+            stream.call.aborted = aborted
 
     def stats(self) -> dict:
         """The body of GET /stats."""
         spent = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "calls": self.calls,
-            "aborted": self.aborted,
+            "calls": sum(map(len, self.calls.values())),
+            "aborted": sum(call.aborted for calls in self.calls.values() for call in calls),
             "running": len(self._running),
             "max_concurrent": self.max_concurrent,
             "cpu_s": spent.ru_utime + spent.ru_stime,
@@ -146,11 +115,11 @@ class Stream(asyncio.Protocol):
 
     def advance(self, now_s: float) -> None:
         """Writes the tokens that are due, each by itself."""
-        due = min(int((now_s - self._started_s) * self._rate), self._tokens)
-        for index in range(self._sent, due):
-            self._transport.write(self._script.token(index, self._call))
-        self._sent = due
-        if due == self._tokens:
+        due = min(int((now_s - self._started_s) * self._rate), len(self._script.events))
+        for index in range(self.call.sent, due):
+            self._transport.write(self._script.events[index])
+        self.call.sent = due
+        if due == len(self._script.events):
             self._transport.write(self._script.ending)
             self._pace.end(self)
 
@@ -158,40 +127,49 @@ class Stream(asyncio.Protocol):
         if head.startswith(b"POST "):
             self._begin(msgspec.json.decode(body))
         else:
-            known = self._pace.stats() if head.startswith(b"GET /stats") else MODELS
-            data = msgspec.json.encode(known)
+            data = msgspec.json.encode(self._known(head.split(b" ")[1]))
             length = b"content-length: %d" % len(data)
             self._transport.write(HEAD % (b"application/json", length) + data)
 
+    def _known(self, path: bytes) -> object:
+        return {b"/stats": self._pace.stats(), b"/calls": self._pace.calls}.get(path, MODELS)
+
     def _begin(self, asked: dict) -> None:
-        self._tokens = asked.get("bench_tokens", self._pace.tokens)
+        self.call = self._pace.record(asked)
+        self._script = self._pace.scripts(asked, self.call.order)
         self._rate = asked.get("bench_rate", self._pace.rate)
-        self._script = render(self._tokens, self._pace.k)
         self._started_s = asyncio.get_running_loop().time()
-        self._sent = 0
-        self._call = self._pace.start(self)
+        self._pace.start(self)
         self._transport.write(self._script.opening)
 
 
-async def serve(port: int, tokens: int, rate: float, k: int) -> None:
+async def serve(port: int, scripts: Scripts, rate: float) -> None:
     """Serves until it is killed; prints {"port": ...} when it listens."""
-    render(tokens, k)
-    pace = Pace(tokens, rate, k)
+    pace = Pace(scripts, rate)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(partial(Stream, pace), "127.0.0.1", port, backlog=BACKLOG)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await server.serve_forever()
 
 
+SCRIPTS: Mapping[str, Callable[[argparse.Namespace], Scripts]] = {
+    "uniform": lambda asked: uniform(asked.tokens, asked.top_logprobs),
+    "wavering": lambda asked: wavering(asked.top_logprobs),
+    "recorded": lambda asked: replay(asked.data),
+}
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--script", choices=SCRIPTS, default="uniform")
+    parser.add_argument("--tokens", type=int, default=200, help="uniform: length of a trace")
+    parser.add_argument("--data", type=Path, help="recorded: directory of the recordings")
     parser.add_argument("--rate", type=float, default=100.0, help="tokens per second and stream")
     parser.add_argument("--top-logprobs", type=int, default=20)
     asked = parser.parse_args()
-    asyncio.run(serve(asked.port, asked.tokens, asked.rate, asked.top_logprobs))
+    asyncio.run(serve(asked.port, SCRIPTS[asked.script](asked), asked.rate))
 
 
 if __name__ == "__main__":
