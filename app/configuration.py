@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
+from tts_core.errors import InvalidRequest
+from tts_core.filtering import parse_filter
+from tts_core.strategies import strategies
 from workers.settings import SECRET, Settings, SettingsError
 
 HEAD = """\
@@ -16,6 +19,7 @@ LAST_PORT = 65_535
 POSITIVE = {
     *("workers", "worker_concurrency", "web_workers", "web_threads", "demo_threads"),
     *("upstream_timeout_s", "request_timeout_s", "job_ttl_s", "max_body_bytes", "max_budget"),
+    "default_max_tokens",
 }
 
 
@@ -69,7 +73,25 @@ def check(settings: Settings) -> None:
     for row in fields(Settings):
         value = getattr(settings, row.name)
         if wanted := _wanted(row.name, value):
-            raise SettingsError(f"{row.metadata['env']}={value}: {wanted}")
+            shown = SECRET if row.metadata["secret"] else value
+            raise SettingsError(f"{row.metadata['env']}={shown}: {wanted}")
+    _check_together(settings)
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.default_strategy not in strategies():
+        known = ", ".join(strategies())
+        raise SettingsError(f"DEFAULT_STRATEGY={settings.default_strategy}: use one of {known}")
+    if not 1 <= settings.deepconf_budget <= settings.max_budget:
+        raise SettingsError(f"DEEPCONF_BUDGET: use a number from 1 to MAX_BUDGET={settings.max_budget}")
+    if not 0 <= settings.deepconf_temperature <= 2:
+        raise SettingsError("DEEPCONF_TEMPERATURE: use a number from 0 to 2")
+    if settings.job_ttl_s <= settings.request_timeout_s:
+        raise SettingsError("JOB_TTL_S: use more than REQUEST_TIMEOUT_S, or runs expire while they run")
+    try:
+        parse_filter(settings.deepconf_filter_method)
+    except InvalidRequest as error:
+        raise SettingsError(f"DEEPCONF_FILTER_METHOD: {error.message}") from error
 
 
 def _wanted(name: str, value: Any) -> str:
@@ -79,4 +101,8 @@ def _wanted(name: str, value: Any) -> str:
         return f"use a number from 1 to {LAST_PORT}"
     if name in POSITIVE and value <= 0:
         return "use a number above 0"
+    if name == "upstream_retries" and value < 0:
+        return "use 0 or more"
+    if name.endswith("api_key") and not (value.isascii() and value.isprintable()):
+        return "a key has plain ASCII characters only"
     return ""

@@ -58,7 +58,7 @@ def line_of(told: Mapping[str, Any]) -> str:
         case "round":
             return f"Round {told['number'] + 1}: {told['traces']} traces\n"
         case "threshold":
-            return f"Threshold: {told['stop_below']}\n"
+            return f"Traces below a confidence of {told['stop_below']:.2f} are stopped\n"
     said = told["answer"] or told["stop_reason"] or told["finish_reason"]
     sure = f" (confidence {told['confidence']:.1f})" if told["confidence"] is not None else ""
     return f"Trace {told['ended']} of {told['planned']}: {said}{sure}\n"

@@ -22,11 +22,11 @@ def parse_filter(spec: str) -> Filter:
     """
     if spec == "none":
         return keep_all
-    if match := re.fullmatch(r"top(\d{1,6})", spec):
+    if match := re.fullmatch(r"top([0-9]{1,6})", spec):
         return keep_count(positive(float(match[1]), spec))
-    if match := re.fullmatch(r"top(\d{1,3}(?:\.\d{1,6})?)%", spec):
+    if match := re.fullmatch(r"top([0-9]{1,3}(?:\.[0-9]{1,6})?)%", spec):
         return keep_share(positive(float(match[1]), spec))
-    if match := re.fullmatch(r"threshold:(-?\d{1,9}(?:\.\d{1,12})?)", spec):
+    if match := re.fullmatch(r"threshold:(-?[0-9]{1,9}(?:\.[0-9]{1,12})?)", spec):
         return keep_above(float(match[1]))
     raise unknown_filter(spec)
 

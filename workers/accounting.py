@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from statistics import fmean, mode
 
-from tts_core.model import Request, Trace, Usage
+from tts_core.model import Finish, Request, Trace, Usage
 from workers.records import NOTHING
 
 
@@ -29,12 +29,16 @@ def prompt_tokens(traces: Sequence[Trace]) -> int:
 
 
 def saved_tokens(request: Request, traces: Sequence[Trace]) -> int:
-    """An estimate: the whole budget at the mean length of the finished traces, less what was received."""
-    lengths = [trace.tokens for trace in traces if trace.usable]
-    planned = request.options.get("budget", len(traces))
+    """An estimate: the whole budget at the mean length of the finished traces, less what was received.
+
+    Failed traces neither cost nor save.
+    """
+    sampled = [trace for trace in traces if trace.finish is not Finish.FAILED]
+    lengths = [trace.tokens for trace in sampled if trace.usable]
+    planned = request.options.get("budget", len(traces)) - (len(traces) - len(sampled))
     if not lengths or len(lengths) >= planned:
         return 0
-    return max(0, round(planned * fmean(lengths)) - sum(trace.tokens for trace in traces))
+    return max(0, round(planned * fmean(lengths)) - sum(trace.tokens for trace in sampled))
 
 
 def warnings_of(request: Request, traces: Sequence[Trace]) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import redis
 from kombu.exceptions import OperationalError
 
-from tts_core.errors import ChorusError, Overloaded
+from tts_core.errors import ChorusError, DeadlinePassed, Overloaded
 from tts_core.model import Request, Why
 from workers.celery import CONTROL, SAMPLE, app
 from workers.records import Ending, RunEvent, Submission, Text
@@ -23,10 +23,19 @@ from workers.upstream import list_models
 RETRY_AFTER_S = 2.0
 TICK_S = 1.0
 LOOK_S = 10.0
+LATE_S = 5.0
+SPARE_SHARE = 32
 INBOX_S = 10
 MODELS_S = 60
 MODELS_TIMEOUT_S = 5.0
 log = logging.getLogger(__name__)
+
+
+class Waiting(NamedTuple):
+    """A request that waits for its run, until `give_up_s` (epoch) at most."""
+
+    woken: Event
+    give_up_s: float
 
 
 class Client:
@@ -36,12 +45,20 @@ class Client:
         self.settings = settings
         self.runs = Runs(connect(settings.store_url), settings.job_ttl_s)
         self.inbox = f"chorus:inbox:{uuid4().hex}"
-        self.waiting: dict[str, Event] = {}
+        self.waiting: dict[str, Waiting] = {}
         self.lock = Lock()
         self.reader: Thread | None = None
 
     def submit(self, request: Request, *, request_id: str) -> str:
-        """Hand a run to the workers; its id. Raises Overloaded when they cannot be reached."""
+        """Hand a run to the workers; its id.
+
+        Raises Overloaded when they cannot be reached, or when too many requests wait already: a few
+        threads stay free for those that ask how the service is.
+        """
+        if len(self.waiting) >= self.settings.web_threads - max(
+            1, self.settings.web_threads // SPARE_SHARE
+        ):
+            raise Overloaded("Too many requests are waiting here.", retry_after_s=RETRY_AFTER_S)
         run_id = uuid4().hex
         created_s = time.time()
         longest_s = self.settings.request_timeout_s
@@ -53,7 +70,7 @@ class Client:
             inbox=self.inbox,
         )
         self.listen()
-        self.waiting[run_id] = Event()
+        self.waiting[run_id] = Waiting(Event(), submission.deadline_s + LATE_S)
         try:
             self.runs.open(run_id, submission)
             app.send_task("chorus.begin", (run_id,), ignore_result=True)
@@ -68,23 +85,23 @@ class Client:
         The inbox wakes it; now and then it looks for itself, should the word have been lost. Raises
         Overloaded when the store, or every worker, is away.
         """
-        woken = self.waiting.setdefault(run_id, Event())
+        woken = self.waiting[run_id].woken
         next_look_s = time.monotonic() + LOOK_S
-        try:
-            while not woken.wait(tick_s):
-                yield None
-                if time.monotonic() >= next_look_s:
-                    next_look_s += LOOK_S
-                    if self.look(run_id):
-                        break
-            yield self.ending(run_id)
-        finally:
-            self.waiting.pop(run_id, None)
+        while not woken.wait(tick_s):
+            yield None
+            if time.monotonic() >= next_look_s:
+                next_look_s += LOOK_S
+                if self.look(run_id):
+                    break
+        yield self.ending(run_id)
 
     def look(self, run_id: str) -> bool:
         """Whether the run has ended. Raises Overloaded when nobody is there to end it."""
-        if self.ending(run_id):
-            return True
+        with answering():
+            if self.runs.has_ended(run_id):
+                return True
+        if time.time() > self.waiting[run_id].give_up_s:
+            raise DeadlinePassed("The run did not end at its deadline.")
         served = {worker["queue"] for worker in self.workers().values()}
         if missing := {CONTROL, SAMPLE} - served:
             self.cancel(run_id)
@@ -123,10 +140,20 @@ class Client:
         with answering():
             return self.runs.texts(run_id, indexes)
 
+    def leave(self, run_id: str, *, keep: bool) -> None:
+        """Nobody waits for the run here any more; unless it is to be kept it is cancelled."""
+        self.waiting.pop(run_id, None)
+        if keep:
+            return
+        try:
+            self.cancel(run_id)
+        except Overloaded as error:
+            log.warning("run %s could not be cancelled: %s", run_id, error.message)
+
     def cancel(self, run_id: str) -> None:
-        """Stop a run; what is finished is kept."""
+        """Stop a run; what is finished is kept. One that has ended stays as it is."""
         with answering():
-            if not self.runs.ending(run_id) and self.runs.stop(run_id, Why.CANCELLED):
+            if not self.runs.has_ended(run_id) and self.runs.stop(run_id, Why.CANCELLED):
                 self.runs.schedule(run_id, time.time() + GRACE_S)
 
     def workers(self) -> dict[str, Any]:
@@ -168,8 +195,8 @@ class Client:
     def read(self) -> None:
         """Wait for the next run that ended."""
         word = self.runs.store.blpop([self.inbox], timeout=INBOX_S)
-        if word and (woken := self.waiting.get(word[1].decode())):
-            woken.set()
+        if word and (waiting := self.waiting.get(word[1].decode())):
+            waiting.woken.set()
 
 
 @contextmanager

@@ -20,9 +20,12 @@ class TokenCap:
         self.cap = cap
         self.exceeded = exceeded
         self.counted = 0
+        self.attempt: TraceBuilder | None = None
 
     def see(self, builder: TraceBuilder, chunk: Chunk) -> None:
-        """Add what is new, a few tokens at a time."""
+        """Add what is new, a few tokens at a time; every attempt begins anew."""
+        if builder is not self.attempt:
+            self.attempt, self.counted = builder, 0
         new = builder.counted_tokens - self.counted
         if new < TOKENS_AT_ONCE and not chunk.finish:
             return

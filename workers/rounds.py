@@ -13,9 +13,11 @@ from dataclasses import replace
 import redis
 from kombu.exceptions import OperationalError
 
+from tts_core.confidence import trace_confidence
 from tts_core.errors import ChorusError, DeadlinePassed, InvalidRequest, NoAnswer
 from tts_core.model import Fault, Plan, Round, Trace, Vote, Why
 from tts_core.run import Past, advance
+from tts_core.stopping import met
 from workers.accounting import saved_tokens, total_usage, warnings_of
 from workers.records import Closing, Ending, Run, StoredPlan
 from workers.runs import Runs
@@ -57,10 +59,18 @@ class Rounds:
             return
         if isinstance(step, Plan):
             self.proceed(run_id, run, step)
-        elif run.is_open and not run.is_full(len(run.closings)):
-            self.stop(run_id, Why.CONSENSUS, len(run.closings))
+        elif run.is_open:
+            self.recall(run_id, run)
         else:
             self.end(run_id, run, vote=step)
+
+    def recall(self, run_id: str, run: Run) -> None:
+        """Close the round that was started ahead and is not wanted any more; its traces are paid for."""
+        number = len(run.closings)
+        if run.is_full(number):
+            self.close(run_id, number, Why.CONSENSUS)
+        else:
+            self.stop(run_id, Why.CONSENSUS, number)
 
     def proceed(self, run_id: str, run: Run, plan: Plan) -> None:
         """Publish the next round, or judge it by its plan when it was started ahead."""
@@ -70,7 +80,9 @@ class Rounds:
             if number not in run.published:
                 self.send(run_id, number, run.plans[number])
             if run.plans[number].ahead:
+                stored = replace(stored, ahead=True)
                 self.runs.record_guard(run_id, number, stored)
+                self.stop_if_decided(run_id, number)
             if run.is_full(number):
                 self.close(run_id, number, Why.COMPLETE)
             return
@@ -88,6 +100,28 @@ class Rounds:
         """Publish a round and write down that it was."""
         self.publish(run_id, number, plan)
         self.runs.record_published(run_id, number)
+
+    def stop_if_decided(self, run_id: str, number: int) -> None:
+        """Stop a round's other traces when its rule holds with those that have ended."""
+        plan = self.runs.plan_in_force(run_id, number)
+        if plan.until is None:
+            return
+        traces = self.judged(run_id, plan, self.runs.ended(run_id, plan))
+        if why := met(plan.until, traces):
+            self.stop(run_id, why, number)
+
+    def judged(self, run_id: str, plan: StoredPlan, traces: list[Trace]) -> list[Trace]:
+        """Traces that ended before their round had its group size, measured by it."""
+        window = plan.samplings[0].window_tokens
+        if not plan.ahead or window is None:
+            return traces
+        kept = self.runs.confidences(run_id, [trace.index for trace in traces])
+        return [
+            replace(trace, confidence=trace_confidence(kept[trace.index], window))
+            if trace.index in kept
+            else trace
+            for trace in traces
+        ]
 
     def close(self, run_id: str, number: int, why: Why) -> None:
         """Close a round with the traces that are kept, and go on."""

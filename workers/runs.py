@@ -184,6 +184,7 @@ class Runs:
         first = bool(self.store.hsetnx(key_of(run_id), f"plan:{number}", encode(plan)))
         if first:
             self.tell(run_id, "round", encode({"number": number, "traces": len(plan.which)}))
+            self.tell_threshold(run_id, number, plan)
         return first
 
     def record_published(self, run_id: str, number: int) -> None:
@@ -195,10 +196,13 @@ class Runs:
         if not self.store.hsetnx(key_of(run_id), f"guard:{number}", encode(plan)):
             return False
         self.store.publish(STOPS, encode(Word(run_id, number, guard=plan)))
-        self.tell(
-            run_id, "threshold", encode({"number": number, "stop_below": plan.samplings[0].stop_below})
-        )
+        self.tell_threshold(run_id, number, plan)
         return True
+
+    def tell_threshold(self, run_id: str, number: int, plan: StoredPlan) -> None:
+        """Tell below what a round's traces are stopped, if they are."""
+        if (stop_below := plan.samplings[0].stop_below) is not None:
+            self.tell(run_id, "threshold", encode({"number": number, "stop_below": stop_below}))
 
     def events(self, run_id: str, after: str, block_s: float) -> list[RunEvent]:
         """What happened in a run after an id ("0": all); waits for the first up to `block_s`."""

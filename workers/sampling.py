@@ -10,7 +10,7 @@ from tts_core.model import Fault, Finish, Sampling, Trace, Usage, Why
 from tts_core.tracing import Chunk, TraceBuilder
 from workers.call import Call
 from workers.pacing import gather, give_way, in_flight
-from workers.records import NOTHING, Text
+from workers.records import NOTHING, StoredPlan, Text
 from workers.stopping import Watch
 from workers.transport import Hooks
 from workers.upstream import stream_chat
@@ -95,8 +95,13 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
                 hooks=Hooks(watch.connected, gather),
             ) as chunks,
         ):
+            guard: StoredPlan | None = None
             for reads, chunk in enumerate(chunks):
-                take(call, builder, chunk, watch)
+                builder.add(chunk)
+                if watch.guard and watch.guard is not guard:
+                    guard = watch.guard
+                    builder.guard(guard.sampling(call.index))
+                show(call, builder, chunk)
                 if account.first_token_s is None and builder.counted_tokens:
                     account.first_token_s = time.monotonic() - asked_s
                 if watch.why or builder.below:
@@ -107,12 +112,8 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
     return None
 
 
-def take(call: Call, builder: TraceBuilder, chunk: Chunk, watch: Watch) -> None:
-    """Add a chunk to the trace and show it. Raises UpstreamRefused when it lacks needed logprobs."""
-    builder.add(chunk)
-    if watch.guard:
-        builder.guard(watch.guard.sampling(call.index))
-        watch.guard = None
+def show(call: Call, builder: TraceBuilder, chunk: Chunk) -> None:
+    """Show a chunk to the observers. Raises UpstreamRefused when it lacks needed logprobs."""
     if call.sampling.require_logprobs and builder.pieces and not builder.tokens:
         raise UpstreamRefused(
             "The upstream gave no usable logprobs for this model, which tts_require_logprobs asks for.",

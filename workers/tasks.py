@@ -8,7 +8,6 @@ from celery import shared_task
 from celery.utils import uuid
 
 from tts_core.model import Sampling, Why
-from tts_core.stopping import met
 from workers.call import Call
 from workers.celery import app, settings
 from workers.logs import request_id
@@ -64,7 +63,7 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
         request_id.set(call.request_id)
         trace, text, confidences = sampled(call, watch)
     runs().keep(run_id, trace, text, confidences)
-    close_if_decided(run_id, number)
+    rounds().stop_if_decided(run_id, number)
     if trace.fault:
         log.warning(
             "run %s trace %d failed after %d attempts: %s",
@@ -100,13 +99,6 @@ def call_of(run_id: str, number: int, index: int, sampling: Sampling, ticket: Ti
     )
 
 
-def close_if_decided(run_id: str, number: int) -> None:
-    """Stop the round's other traces when its rule holds with those that have ended."""
-    plan = runs().plan_in_force(run_id, number)
-    if plan.until and (why := met(plan.until, runs().ended(run_id, plan))):
-        rounds().stop(run_id, why, number)
-
-
 @shared_task(name="chorus.collect")
 def collect(receipts: list[Receipt], run_id: str, number: int) -> None:
     """The chord's callback: all traces of a round have ended."""
@@ -124,7 +116,7 @@ def collect_broken(task_id: str, run_id: str, number: int) -> None:
 
 
 def publish(run_id: str, number: int, plan: StoredPlan) -> None:
-    """Send a round to the workers as a chord, in one pipelined write.
+    """Send a round to the workers as a chord, in pipelined writes of PUBLISHED_AT_ONCE traces.
 
     The canvas would subscribe to every trace and write them one by one: 426 ms for 512 traces
     instead of 84. The chord machinery behind is the same.

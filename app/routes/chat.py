@@ -1,27 +1,26 @@
 """POST /v1/chat/completions: submit a run, wait for its ending, answer."""
 
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from app.errors import answer, error_of
-from app.presence import client_is_gone
+from app.attending import Attended
+from app.errors import answer
 from app.progress import Progress
-from app.questions import Question, find_strategy, read_question
-from app.render import Outcome, completion, shown
+from app.questions import find_strategy, read_question
+from app.render import completion
 from app.routes.models import check_model
 from app.schemas.chat import load_chat
 from app.sse import HEARTBEAT, Chunks, failure
-from tts_core.errors import ChorusError, InvalidRequest, StrategyFault, UnknownStrategy
+from tts_core.errors import ChorusError, InvalidRequest, UnknownStrategy
 from workers.client import Client
 from workers.records import Ending
 
+MOST_NESTED = 64
 CLIENT_CLOSED_REQUEST = 499
-State = TypeVar("State")
 
 blueprint = Blueprint("chat", __name__)
 
@@ -36,7 +35,14 @@ def create(strategy: str | None = None) -> Response:
     client: Client = current_app.extensions["chorus"]
     check_model(question.request.sampling.model, client)
     run_id = client.submit(question.request, request_id=g.request_id)
-    return streamed(client, run_id, question) if question.stream else waited(client, run_id, question)
+    run = Attended(client, run_id, question, request.environ)
+    try:
+        response = streamed(run) if question.stream else waited(run)
+    except Exception:
+        run.leave()
+        raise
+    response.call_on_close(run.leave)
+    return response
 
 
 def check_strategy(name: str) -> None:
@@ -55,97 +61,78 @@ def read_json() -> Any:
     if len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:  # chunked bodies are cut there in silence
         raise RequestEntityTooLarge
     try:
-        return msgspec.json.decode(body)
+        decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}", code="invalid_json") from error
+    if nested_deeper(decoded, MOST_NESTED):
+        raise InvalidRequest(f"The body is nested deeper than {MOST_NESTED} levels.", code="invalid_json")
+    return decoded
 
 
-def waited(client: Client, run_id: str, question: Question) -> Response:
+def nested_deeper(value: Any, levels: int) -> bool:
+    """Whether arrays and objects lie more than `levels` deep in each other."""
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [item for box in layer if isinstance(box, dict | list) for item in contents(box)]
+        if not layer:
+            return False
+    return True
+
+
+def contents(box: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    """What an object or array holds, as far as it may hold something itself."""
+    items = box.values() if isinstance(box, dict) else box
+    return (item for item in items if isinstance(item, dict | list))
+
+
+def waited(run: Attended) -> Response:
     """The completion as one body."""
-    created = int(time.time())
-    for ending in present(client, run_id, question, request.environ):
+    for ending in run.endings():
         if ending is not None:
-            return finished(client, run_id, created, question, ending)
+            return finished(run, ending)
     return Response(status=CLIENT_CLOSED_REQUEST)
 
 
-def present(
-    client: Client, run_id: str, question: Question, environ: Mapping[str, Any]
-) -> Iterator[Ending | None]:
-    """Follow the run for as long as the client stays."""
-    return staying(client.follow(run_id), client, run_id, question, environ)
-
-
-def staying(
-    states: Iterator[State], client: Client, run_id: str, question: Question, environ: Mapping[str, Any]
-) -> Iterator[State]:
-    """Pass on what happens until the client leaves; a run that nobody waits for is cancelled."""
-    ended = False
-    try:
-        for state in states:
-            ended = isinstance(state, Ending)
-            if state is None and client_is_gone(environ):
-                return
-            yield state
-        ended = True
-    finally:
-        if not ended and not question.keep:
-            client.cancel(run_id)
-
-
-def finished(client: Client, run_id: str, created: int, question: Question, ending: Ending) -> Response:
+def finished(run: Attended, ending: Ending) -> Response:
     """The completion, or what stood in its way."""
     try:
-        return jsonify(completion(outcome_of(client, run_id, created, question, ending)))
+        return jsonify(completion(run.outcome(ending)))
     except ChorusError as error:
         return answer(error, paid=ending.usage.total_tokens > 0)
 
 
-def outcome_of(client: Client, run_id: str, created: int, question: Question, ending: Ending) -> Outcome:
-    """What is to be rendered. Raises the error that the run ended with."""
-    if ending.fault or ending.vote is None:
-        raise error_of(ending.fault) if ending.fault else StrategyFault("The run ended without a vote.")
-    texts = client.texts(run_id, shown(question, ending, ending.vote))
-    return Outcome(run_id, created, question, ending, ending.vote, texts)
-
-
-def streamed(client: Client, run_id: str, question: Question) -> Response:
+def streamed(run: Attended) -> Response:
     """The completion as server-sent events."""
-    events = write(client, run_id, question, request.environ)
-    response = Response(events, mimetype="text/event-stream")
+    response = Response(write(run), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def write(client: Client, run_id: str, question: Question, environ: Mapping[str, Any]) -> Iterator[str]:
+def write(run: Attended) -> Iterator[str]:
     """The role at once, then heartbeats and what is told meanwhile, then the answer or the error."""
-    created = int(time.time())
-    chunks = Chunks(run_id, created, question)
-    relay = question.request.sampling.relay
+    chunks = Chunks(run.run_id, run.created, run.question)
+    relay = run.question.request.sampling.relay
     yield chunks.opening()
     try:
-        if relay or question.progress:
-            yield from told(client, run_id, question, environ, chunks)
-        for ending in present(client, run_id, question, environ):
+        if relay or run.question.progress:
+            yield from told(run, chunks)
+        for ending in run.endings():
             if ending is None:
                 yield HEARTBEAT
             else:
-                outcome = outcome_of(client, run_id, created, question, ending)
-                yield from chunks.answer(outcome, said_already=relay)
+                yield from chunks.answer(run.outcome(ending), said_already=relay)
     except ChorusError as error:
         yield failure(error)
 
 
-def told(
-    client: Client, run_id: str, question: Question, environ: Mapping[str, Any], chunks: Chunks
-) -> Iterator[str]:
+def told(run: Attended, chunks: Chunks) -> Iterator[str]:
     """What happens in the run as it happens: a relayed trace's words, the progress of all."""
     progress = Progress()
-    for event in staying(client.events(run_id), client, run_id, question, environ):
+    for event in run.events():
         if event is None:
             yield HEARTBEAT
         elif event.type == "delta":
             yield chunks.relayed(event.data)
-        elif question.progress and (word := progress.read(event)):
+        elif run.question.progress and (word := progress.read(event)):
             yield from chunks.progress(word)

@@ -30,7 +30,7 @@ def test_only_the_k_most_probable_alternatives_count() -> None:
     assert token_confidence([-9.0, -1.0, -2.0], k=2) == 1.5
 
 
-@pytest.mark.parametrize("sentinel", [-9999.0, -1000.0, -math.inf, math.nan])
+@pytest.mark.parametrize("sentinel", [-9999.0, -1000.0, -math.inf, math.nan, 1.0, 1e308, math.inf])
 def test_a_sentinel_is_no_probability(sentinel: float) -> None:
     assert token_confidence([-1.0, -3.0, sentinel]) == 2.0
 

@@ -18,6 +18,13 @@ def two_rounds(asked: Request) -> Strategy:
     return Vote(winners=(second.traces[0].index,))
 
 
+@strategy("buggy_for_tests")
+def buggy(asked: Request) -> Strategy:
+    """Divides by what came back."""
+    first = yield Plan((asked.sampling,))
+    return Vote(winners=(1 // len(first.traces),))
+
+
 @strategy("empty_round_for_tests")
 def empty_round(asked: Request) -> Strategy:
     """Asks for nothing."""
@@ -72,6 +79,11 @@ def test_an_empty_round_is_a_fault() -> None:
 def test_an_ending_without_a_vote_is_a_fault() -> None:
     with pytest.raises(StrategyFault, match="without a vote"):
         advance(request("no_vote_for_tests"), [Past(1, finished(0))])
+
+
+def test_a_bug_of_a_strategy_is_its_fault() -> None:
+    with pytest.raises(StrategyFault, match="ZeroDivisionError"):
+        advance(request("buggy_for_tests"), [Past(1, Round(()))])
 
 
 def test_a_strategy_that_is_gone_is_a_fault() -> None:

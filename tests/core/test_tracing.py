@@ -1,5 +1,6 @@
 """A stream read without owning it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +67,19 @@ def test_a_trace_cut_at_its_length_does_not_answer_by_its_last_line() -> None:
 def test_the_last_account_of_usage_stands() -> None:
     running, final = Usage(1, 1, 2), Usage(1, 5, 6)
     assert built(Chunk(usage=running), Chunk(usage=final), Chunk()).usage == final
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [{"index": 0, "function": "f"}],
+        [{"index": 0, "function": "f"}, {"index": 0, "function": {"name": "f"}}],
+        [{"index": 0, "function": {"arguments": {"a": 1}}}, {"index": 0, "function": {"arguments": "x"}}],
+        [{"index": 10**9, "id": 5}],
+        [{"index": -1, "id": []}],
+    ],
+)
+def test_ill_formed_tool_calls_are_survived(deltas: list[dict[str, object]]) -> None:
+    builder = built(*(Chunk(tool_calls=[delta]) for delta in deltas))
+    assert builder.message()["role"] == "assistant"
+    builder.answer()

@@ -9,6 +9,9 @@ from asking import QUESTION, post
 from scripted_upstream import ScriptedUpstream
 from service import Service
 
+NESTED = b'{"model": "m", "messages": [{"role": "user", "content": "q"}], "x": %b}' % (
+    b"[" * 400 + b"]" * 400
+)
 GOOD: dict[str, Any] = {"model": "m", "messages": QUESTION}
 
 
@@ -40,6 +43,7 @@ def error_in(answer: httpx.Response) -> dict[str, Any]:
         ("temperature", 2.5),
         ("temperature", "warm"),
         ("temperature", True),
+        ("temperature", 10**400),
         ("top_p", -0.1),
         ("max_tokens", 0),
         ("max_tokens", "12"),
@@ -134,6 +138,7 @@ def test_an_unknown_model_is_a_404(service: Service) -> None:
     [
         b"", b"{", b"nope", b'{"model": NaN}', b'{"a": Infinity}', b"\xff\xfe", b'"text"', b"[]", b"null",
         b"[" * 100_000, b'{"model": "\\ud800"}',
+        NESTED,
     ],
 )  # fmt: skip
 def test_a_body_that_is_no_json_object_is_a_400(service: Service, content: bytes) -> None:

@@ -38,8 +38,8 @@ def test_a_deadline_holds_although_every_slot_is_busy(small: Service, upstream: 
 
 def test_traces_of_a_run_that_is_over_are_never_started(small: Service, upstream: ScriptedUpstream) -> None:
     upstream.reply = lambda call: (
-        text("word " * 100, token_s=0.02) if call.index < 2 else text("\\boxed{42}")
+        text("word " * 100, token_s=0.04) if call.index < 2 else text("\\boxed{42}")
     )
-    post(small.url, tts_budget=8, tts_deadline_s=0.5)
+    post(small.url, tts_budget=8, tts_deadline_s=2)
     post(small.url, tts_strategy="single")
     assert len(upstream.calls) == 3

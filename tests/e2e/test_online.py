@@ -10,11 +10,19 @@ from openai import OpenAI
 from scripted_upstream import Call, Reply, ScriptedUpstream, split_tokens, text
 from service import Service
 
+from workers.call import seed_of
+
 WARMUP = 4
 WORDS = "word " * 60
 RIGHT, WRONG = WORDS + "\\boxed{42}", WORDS + "\\boxed{7}"
 DIP_AT = 30
+TRACE_STRIDE = seed_of(0, 0, 1)
 ONLINE = {"tts_mode": "online", "tts_budget": 10, "tts_warmup": WARMUP, "tts_window_size": 8}
+
+
+def trace_index(call: Call) -> int:
+    """Which trace of a request with seed 0 is calling; the order of arrival does not tell it."""
+    return call.body["seed"] // TRACE_STRIDE
 
 
 def mixed(call: Call) -> Reply:
@@ -91,25 +99,25 @@ def test_an_asynchronous_warm_up_judges_the_traces_in_flight(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
     def reply(call: Call) -> Reply:
-        if call.index < WARMUP:
-            return text(f"{WORDS}\\boxed{{{call.index}}}", confidence=12.0, token_s=0.01)
+        if trace_index(call) < WARMUP:
+            return text(f"{WORDS}\\boxed{{{trace_index(call)}}}", confidence=12.0, token_s=0.01)
         return text(WORDS * 10, confidence=15.0, dip=(5, 30, 5.0), token_s=0.01)
 
     upstream.reply = reply
-    told = choose(client, extra_body={**ONLINE, "tts_warmup_mode": "async"}).tts_metadata
+    told = choose(client, seed=0, extra_body={**ONLINE, "tts_warmup_mode": "async"}).tts_metadata
     assert told["traces_stopped_early"] == 6
     first = max(call.started_s for call in upstream.calls) - min(call.started_s for call in upstream.calls)
     assert first < 0.5
-    assert all(call.tokens_sent < 200 for call in upstream.calls[WARMUP:])
+    assert all(call.tokens_sent < 200 for call in upstream.calls)
 
 
 def test_a_consensus_in_the_warm_up_stops_what_was_started_ahead(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
-    upstream.reply = lambda call: text(RIGHT if call.index < WARMUP else WORDS * 50, token_s=0.01)
-    told = choose(client, extra_body={**ONLINE, "tts_warmup_mode": "async"}).tts_metadata
+    upstream.reply = lambda call: text(RIGHT if trace_index(call) < WARMUP else WORDS * 50, token_s=0.01)
+    told = choose(client, seed=0, extra_body={**ONLINE, "tts_warmup_mode": "async"}).tts_metadata
     assert (told["stopped_by"], told["answer"], told["num_traces"]) == ("consensus", "42", 10)
-    upstream.wait_for(lambda calls: all(call.aborted for call in calls[WARMUP:]))
+    upstream.wait_for(lambda calls: sum(call.aborted for call in calls) == 10 - WARMUP)
 
 
 def test_the_window_is_chosen_after_the_warm_up(client: OpenAI, upstream: ScriptedUpstream) -> None:

@@ -1,5 +1,7 @@
 """What an upstream can do to us, over a real socket, and what becomes of it."""
 
+import socket
+import struct
 import time
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from scripted_upstream import (
     text,
 )
 from service import Service
+
+from workers.runs import Runs, connect
 
 GOOD = text("It is \\boxed{42}.")
 
@@ -195,3 +199,90 @@ def test_a_stream_that_another_request_interrupted_is_not_taken_for_finished(
     upstream.reply = lambda call: interrupted if call.index == 0 else GOOD
     answer = post(service.url, tts_strategy="single").json()
     assert answer["choices"][0]["message"]["content"] == "It is \\boxed{42}."
+
+
+def said(*events: bytes, head: bytes = b"") -> Reply:
+    """A stream of these events, whatever they are."""
+    start = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" + head
+    body = b"".join(b"data: " + event + b"\n\n" for event in events)
+    return raw(start + b"transfer-encoding: chunked\r\n\r\n" + body + b"data: [DONE]\n\n")
+
+
+WHOLE = b'{"choices":[{"index":0,"delta":{"content":"It is \\\\boxed{42}."},"finish_reason":"stop"}]}'
+ABORTED = b'{"choices":[{"index":0,"delta":{"content":"It is 4"},"finish_reason":"abort"}]}'
+CALLED = b'{"choices":[{"index":0,"delta":{"tool_calls":[{"function":"f"}]},"finish_reason":"tool_calls"}]}'
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [said(b'{"choices":[{"delta":{"content":"\xff"}}]}'), said(b"[" * 5000), said(ABORTED)],
+    ids=["no UTF-8", "deep", "aborted"],
+)
+def test_unreadable_streams_are_tried_again(client: OpenAI, upstream: ScriptedUpstream, bad: Reply) -> None:
+    upstream.reply = lambda call: bad if call.index == 0 else GOOD
+    told = choose(client, extra_body={"tts_strategy": "single"}).tts_metadata
+    assert (told["answer"], told["traces_failed"], len(upstream.calls)) == ("42", 0, 2)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [said(WHOLE, head="x-odd: ü\r\n".encode()), said(b'{"choices":null}', WHOLE), said(WHOLE)],
+    ids=["header", "null choices", "plain"],
+)
+def test_odd_streams_are_understood(client: OpenAI, upstream: ScriptedUpstream, odd: Reply) -> None:
+    upstream.reply = lambda _call: odd
+    told = choose(client, extra_body={"tts_strategy": "single"}).tts_metadata
+    assert (told["answer"], len(upstream.calls)) == ("42", 1)
+
+
+def test_an_ill_formed_tool_call_hangs_nothing(service: Service, upstream: ScriptedUpstream) -> None:
+    upstream.reply = lambda _call: said(CALLED)
+    assert post(service.url, tts_strategy="single").status_code == 200
+
+
+def test_a_trace_that_said_its_last_word_is_whole_however_its_connection_ended(
+    client: OpenAI, upstream: ScriptedUpstream
+) -> None:
+    body = b"data: " + WHOLE + b"\n\n"
+    framed = f"{len(body):x}".encode() + b"\r\n" + body + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    upstream.reply = lambda _call: raw(head + framed, close_after=True)
+    told = choose(client, extra_body={"tts_strategy": "single"}).tts_metadata
+    assert (told["answer"], len(upstream.calls)) == ("42", 1)
+
+
+def test_probabilities_above_one_hang_nothing(client: OpenAI, upstream: ScriptedUpstream) -> None:
+    tops = b'"logprobs":{"content":[{"top_logprobs":[{"logprob":1e308},{"logprob":1e308}]}]}'
+    odd = WHOLE.replace(b'"finish_reason"', tops + b',"finish_reason"')
+    upstream.reply = lambda _call: said(odd)
+    assert choose(client, extra_body={"tts_budget": 2}).tts_metadata["confidence"] is None
+
+
+def test_a_record_that_cannot_be_read_ends_nobody_elses_deadline(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
+    runs = Runs(connect(service.store_url), 60)
+    runs.store.hset("chorus:run:broken", "submission", b"no JSON")
+    runs.schedule("broken", 1.0)
+    upstream.reply = lambda _call: hang()
+    for _ in range(2):
+        started = time.monotonic()
+        assert post(service.url, tts_strategy="single", tts_deadline_s=0.5).status_code == 504
+        assert time.monotonic() - started < 1.5
+
+
+def test_a_reader_that_resets_its_connection_at_once_stops_the_upstream(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda _call: text("word " * 2000, token_s=0.05)
+    body = b'{"model":"m","messages":[{"role":"user","content":"q"}],"stream":true,"tts_strategy":"single"}'
+    host = service.url.removeprefix("http://")
+    with socket.create_connection(tuple(host.split(":"))) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        upstream.wait_for(lambda calls: len(calls) == 1)
+    upstream.wait_for(lambda calls: calls[0].aborted, timeout_s=4)

@@ -1,8 +1,10 @@
 """A run, round by round: whatever is delivered twice or races, each thing is decided once."""
 
 import time
+from dataclasses import replace
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from tts_core.model import Finish, Limits, Request, Trace, Why
 from tts_core.testing import request, trace
@@ -206,3 +208,69 @@ def test_everything_of_a_run_expires(runs: Runs, rounds: Rounds) -> None:
     rounds.close(RUN, 0, Why.COMPLETE)
     lasting = [key for key in runs.store.keys("*") if runs.store.ttl(key) < 0]
     assert lasting == []
+
+
+def test_a_round_that_was_not_sent_is_sent_when_the_step_comes_again(runs: Runs) -> None:
+    submit(runs)
+    sent = Published()
+
+    def away(*_: object) -> None:
+        raise OperationalError("Redis went away")
+
+    with pytest.raises(OperationalError):
+        Rounds(runs, away).step(RUN)
+    Rounds(runs, sent).step(RUN)
+    assert len(sent) == 1
+
+
+def test_a_bug_ends_the_run_and_is_not_swallowed(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, inbox="inbox")
+    with pytest.raises(ZeroDivisionError), rounds.at_stake(RUN):
+        1 // 0  # noqa: B018
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.fault is not None
+    assert ending.fault.error == "InternalFault"
+    assert runs.store.lrange("inbox", 0, -1) == [RUN.encode()]
+
+
+def online(**options: object) -> Request:
+    asked = request("deepconf", mode="online", budget=8, warmup=4, warmup_mode="async", **options)
+    return replace(asked, sampling=replace(asked.sampling, window_tokens=8))
+
+
+def test_an_asynchronous_warm_up_publishes_two_rounds(
+    runs: Runs, rounds: Rounds, published: Published
+) -> None:
+    submit(runs, online())
+    rounds.step(RUN)
+    assert [list(plan.indexes) for _, _, plan in published] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_what_was_finished_ahead_is_accounted_for(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, online())
+    rounds.step(RUN)
+    keep(runs, *(replace(answered(index), tokens=10) for index in range(8)))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert (len(ending.traces), ending.rounds, ending.why) == (8, 2, Why.CONSENSUS)
+
+
+def test_traces_in_flight_are_judged_once_the_warm_up_is_closed(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, online())
+    rounds.step(RUN)
+    keep(runs, *(answered(index, f"\\boxed{{{index}}}") for index in range(4)))
+    rounds.close(RUN, 0, Why.COMPLETE)
+    arrival = runs.arrive(RUN, 1, 4)
+    assert arrival.plan is not None
+    assert arrival.plan.sampling(4).stop_below == 10.0
+    assert [word.number for word in runs.said(RUN)] == [1]
+
+
+def test_a_callback_that_comes_before_its_rounds_turn_waits(runs: Runs, rounds: Rounds) -> None:
+    submit(runs, online())
+    rounds.step(RUN)
+    keep(runs, *(answered(index) for index in range(4, 8)))
+    rounds.close(RUN, 1, Why.COMPLETE)
+    assert runs.load(RUN).closings == ()

@@ -85,3 +85,19 @@ def test_lines_are_the_same_however_the_bytes_were_cut(parts: list[bytes], width
     data = b"".join(part + b"\n" for part in parts)
     pieces = [data[at : at + width] for at in range(0, len(data), width)]
     assert list(lines(pieces)) == parts
+
+
+def test_infinity_is_no_probability_but_no_reason_to_lose_a_trace() -> None:
+    data = b'{"choices":[{"delta":{},"logprobs":{"content":[{"top_logprobs":[{"logprob":-Infinity}]}]}}]}'
+    assert read_chunk(data, keep=False).top_logprobs == [[]]
+
+
+@pytest.mark.parametrize("data", [b'{"choices":null}', b'{"choices":[],"usage":{"prompt_tokens":1.0}}'])
+def test_nulls_and_floats_are_tolerated(data: bytes) -> None:
+    assert read_chunk(data, keep=False).text == ""
+
+
+@pytest.mark.parametrize("tops", [{}, [5], "x", [{"logprob": "y"}]])
+def test_ill_formed_alternatives_are_none(tops: object) -> None:
+    chunk = json.dumps({"choices": [{"delta": {}, "logprobs": {"content": [{"top_logprobs": tops}]}}]})
+    assert read_chunk(chunk.encode(), keep=True).top_logprobs == [[]]

@@ -32,7 +32,7 @@ def deepconf_online(
     """Stop weak traces as they are written, and sampling once the vote is clear (Alg. 2)."""
     sampling = replace(request.sampling, keep_confidences=request.sampling.window_tokens is None)
     rest = budget - warmup
-    first = yield Plan((sampling,) * warmup, ahead=(request.sampling,) * rest if ahead else ())
+    first = yield Plan((sampling,) * warmup, ahead=(sampling,) * rest if ahead else ())
     traces, window, warnings = regrouped(first.traces, request.sampling.window_tokens)
     threshold = warmup_threshold(traces, eta)
     warnings += threshold_warnings(traces, threshold)
@@ -42,7 +42,8 @@ def deepconf_online(
         guarded = replace(request.sampling, stop_below=threshold, window_tokens=window)
         until = Until(consensus=consensus, confidence=confidence, at_least=threshold, before=traces)
         second = yield Plan((guarded,) * rest, until)
-        vote = decide((*traces, *second.traces), threshold, confidence)
+        later = (measured(t, window) if t.token_confidences else t for t in second.traces)
+        vote = decide((*traces, *later), threshold, confidence)
     return replace(vote, threshold=threshold, decided=decided, warnings=(*warnings, *vote.warnings))
 
 

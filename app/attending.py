@@ -1,0 +1,56 @@
+"""A run and the client that waits for it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from app.errors import error_of
+from app.presence import client_is_gone
+from app.questions import Question
+from app.render import Outcome, shown
+from tts_core.errors import NoAnswer, StrategyFault
+from workers.client import Client
+from workers.records import Ending, RunEvent
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """One submitted run, watched for its client; `created` is in seconds since the epoch."""
+
+    client: Client
+    run_id: str
+    question: Question
+    environ: Mapping[str, Any]
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def endings(self) -> Iterator[Ending | None]:
+        """None at every tick, then the ending; nothing more once the client has left."""
+        return self.while_present(self.client.follow(self.run_id))
+
+    def events(self) -> Iterator[RunEvent | None]:
+        """What happens in the run, and None at every tick; nothing more once the client has left."""
+        return self.while_present(self.client.events(self.run_id))
+
+    def while_present(self, states: Iterator[State]) -> Iterator[State]:
+        """Pass on what happens until the client leaves."""
+        for state in states:
+            if state is None and client_is_gone(self.environ):
+                return
+            yield state
+
+    def leave(self) -> None:
+        """The client has its answer or has left; a run that nobody waits for is cancelled."""
+        self.client.leave(self.run_id, keep=self.question.keep)
+
+    def outcome(self, ending: Ending) -> Outcome:
+        """What is to be rendered. Raises the error that the run ended with."""
+        if ending.fault or ending.vote is None:
+            raise error_of(ending.fault) if ending.fault else StrategyFault("The run ended without a vote.")
+        wanted = shown(self.question, ending, ending.vote)
+        texts = self.client.texts(self.run_id, wanted)
+        if set(wanted) - set(texts):
+            raise NoAnswer("The run's texts have expired.")
+        return Outcome(self.run_id, self.created, self.question, ending, ending.vote, texts)
