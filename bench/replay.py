@@ -216,9 +216,9 @@ def share_right(outcomes: Sequence[Outcome]) -> float:
 def setting(repetitions: int, took_s: float) -> str:
     """What was replayed, and how."""
     return (
-        "Recorded traces of two small models (135M and 0.5B parameters, quantised), served again as "
+        "Recorded traces of real models, served again as "
         "OpenAI streams with their 20 top log-probabilities and voted on by the running service "
-        f"({took_s:.0f} s in all, {IN_FLIGHT} traces in flight). Call i of a problem gets trace i of an "
+        f"({took_s:.0f} s in all, {IN_FLIGHT} traces in flight). Call i of a problem gets trace i of a "
         f"shuffled order, the same for every strategy; what depends on the order is asked {repetitions} "
         "times, in another order each time. "
         "Budget: all traces of a problem; everything else by default, so that online DeepConf warms up "
@@ -226,16 +226,16 @@ def setting(repetitions: int, took_s: float) -> str:
         "compared with the right one by their keys. Intervals resample problems.\n\n"
         f"Tokens come at {RATE:g} per second and trace, all traces of a question at once. So stopping "
         "saves only what the stopped traces had still to say, less than with calls made one after "
-        "another, and nothing on traces of a few tokens."
+        "another; a consensus in the warm-up also saves the second round."
     )
 
 
 LEGEND = (
     "*as recorded*: by the recorder's own reading of answers, which also takes the last number of a trace "
-    "that was cut (here such a trace does not vote); ties as fractions. *tokens per question* and *saved*: "
+    "that was cut (here it needs a box or a finished statement); ties as fractions. *tokens per question* and *saved*: "
     "written by the upstream, by its own record; *saved* is against `self_consistency`. *ended early*: "
     "requests that ended before all of their traces were sampled. `single` is the mean over all traces, "
-    "asked for one by one. Small sets, small models and many rows: of so many intervals a few miss zero by "
+    "asked for one by one. Small sets and many rows: of so many intervals a few miss zero by "
     "chance, so that the best row of a table is a choice, not a finding. The paper's defaults are meant "
     "for traces of thousands of tokens and a hundred of them."
 )

@@ -117,7 +117,8 @@ class Stream(asyncio.Protocol):
         """Writes the tokens that are due, each by itself."""
         due = min(int((now_s - self._started_s) * self._rate), len(self._script.events))
         for index in range(self.call.sent, due):
-            self._transport.write(self._script.events[index])
+            if not self._transport.is_closing():
+                self._transport.write(self._script.events[index])
         self.call.sent = due
         if due == len(self._script.events):
             self._transport.write(self._script.ending)
