@@ -232,10 +232,10 @@ def setting(repetitions: int, took_s: float) -> str:
 
 LEGEND = (
     "*as recorded*: by the recorder's own reading of answers, which also takes the last number of a trace "
-    "that was cut (here it needs a box or a finished statement); ties as fractions. *tokens per question* and *saved*: "
-    "written by the upstream, by its own record; *saved* is against `self_consistency`. *ended early*: "
-    "requests that ended before all of their traces were sampled. `single` is the mean over all traces, "
-    "asked for one by one. Small sets and many rows: of so many intervals a few miss zero by "
-    "chance, so that the best row of a table is a choice, not a finding. The paper's defaults are meant "
-    "for traces of thousands of tokens and a hundred of them."
+    "that was cut (here it needs a box or a finished statement); ties as fractions. *tokens per question* "
+    "and *saved*: written by the upstream, by its own record; *saved* is against `self_consistency`. "
+    "*ended early*: requests that ended before all of their traces were sampled. `single` is the mean "
+    "over all traces, asked for one by one. Small sets and many rows: of so many intervals a few miss "
+    "zero by chance, so that the best row of a table is a choice, not a finding. The paper's defaults are "
+    "meant for traces of thousands of tokens and a hundred of them."
 )
