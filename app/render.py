@@ -107,6 +107,7 @@ def metadata(outcome: Outcome) -> dict[str, Any]:
         "traces_failed": count(ending, Finish.FAILED),
         "traces_stopped_early": count(ending, Finish.STOPPED),
         "threshold": vote.threshold,
+        "window_tokens": vote.window_tokens or request.sampling.window_tokens,
         "consensus": vote.consensus,
         "tokens": {
             "prompt": ending.usage.prompt_tokens,

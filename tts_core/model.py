@@ -230,6 +230,7 @@ class Vote:
     agreement: float | None = None
     consensus: float | None = None
     threshold: float | None = None
+    window_tokens: int | None = None
     decided: bool = False
     warnings: tuple[str, ...] = ()
 

@@ -24,6 +24,7 @@ RETRY_AFTER_S = 2.0
 TICK_S = 1.0
 LOOK_S = 10.0
 LATE_S = 5.0
+SILENT_S = 10.0
 SPARE_SHARE = 32
 INBOX_S = 10
 MODELS_S = 60
@@ -159,7 +160,7 @@ class Client:
     def workers(self) -> dict[str, Any]:
         """The worker processes that gave a sign of life lately, by name."""
         with answering():
-            return self.runs.workers()
+            return self.runs.workers(time.time() - SILENT_S)
 
     def models(self) -> list[dict[str, Any]]:
         """What the upstream lists, at most MODELS_S old. Raises UpstreamError."""

@@ -15,7 +15,6 @@ from workers.celery import CONTROL
 from workers.tasks import rounds, runs, stops
 
 BEAT_S = 2.0
-BEAT_TTL_S = 10
 LOOK_S = 0.05
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ def live(sender: Any, **_: Any) -> None:
     queues = sorted(sender.task_consumer.queues, key=lambda queue: queue.name)
     facts = {"queue": queues[0].name, "slots": sender.pool.limit, "since_s": time.time()}
     stops().listen()
-    repeat(BEAT_S, lambda: runs().beat(sender.hostname, facts, BEAT_TTL_S), name="heartbeat")
+    repeat(BEAT_S, lambda: runs().beat(sender.hostname, facts, time.time()), name="heartbeat")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
 

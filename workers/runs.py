@@ -20,7 +20,7 @@ from workers.records import Closing, Ending, Run, RunEvent, StoredPlan, Submissi
 DEADLINES = "chorus:deadlines"
 STOPS = "chorus:stops"
 MODELS = "chorus:models"
-HEARTBEAT = "chorus:worker:"
+WORKERS = "chorus:workers"
 TEXTS_AT_ONCE = 64
 PLANS_CACHED = 8  # a plan holds its messages, images included
 TICKETS_CACHED = 1024
@@ -30,9 +30,15 @@ T = TypeVar("T")
 encode = msgspec.json.encode
 
 
-def connect(url: str) -> redis.Redis:
-    """A client whose pool does not refuse a burst: redis-py's own limit of 100 loses acks."""
-    return redis.Redis.from_url(url, max_connections=POOL, socket_connect_timeout=5, socket_timeout=30)
+def connect(url: str, *, most: int = POOL) -> redis.Redis:
+    """A client with up to `most` connections; who needs one more waits for it.
+
+    redis-py's own pool refuses the 101st, and then a burst loses what it wanted to write.
+    """
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=most, timeout=30, socket_connect_timeout=5, socket_timeout=30
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def key_of(run_id: str) -> str:
@@ -300,19 +306,18 @@ class Runs:
         """Keep the upstream's models for all web processes."""
         self.store.set(MODELS, encode(models), ex=ttl_s)
 
-    def beat(self, worker: str, facts: Mapping[str, Any], ttl_s: int) -> None:
+    def beat(self, worker: str, facts: Mapping[str, Any], now_s: float) -> None:
         """Sign of life of a worker process."""
-        self.store.set(HEARTBEAT + worker, encode(facts), ex=ttl_s)
+        self.store.hset(WORKERS, worker, encode({**facts, "beat_s": now_s}))
 
-    def workers(self) -> dict[str, Any]:
-        """The worker processes that gave a sign of life lately."""
-        names = list(self.store.scan_iter(match=HEARTBEAT + "*", count=1000))
-        facts = self.store.mget(names) if names else []
-        return {
-            name.decode().removeprefix(HEARTBEAT): msgspec.json.decode(fact)
-            for name, fact in zip(names, facts, strict=True)
-            if fact
+    def workers(self, since_s: float) -> dict[str, Any]:
+        """The worker processes that gave a sign of life after `since_s`; the others are forgotten."""
+        found = {
+            name.decode(): msgspec.json.decode(raw) for name, raw in self.store.hgetall(WORKERS).items()
         }
+        if silent := [name for name, facts in found.items() if facts["beat_s"] < since_s]:
+            self.store.hdel(WORKERS, *silent)
+        return {name: facts for name, facts in found.items() if facts["beat_s"] >= since_s}
 
 
 def decode(raw: bytes, kind: type[T]) -> T:

@@ -20,6 +20,7 @@ from workers.sampling import sample as sample_trace
 from workers.stopping import Stops, Watch
 
 PUBLISHED_AT_ONCE = 64
+STORE_CONNECTIONS = 64
 log = logging.getLogger(__name__)
 
 Receipt = list[Any]
@@ -28,7 +29,7 @@ Receipt = list[Any]
 @cache
 def runs() -> Runs:
     """This process's view of the store."""
-    return Runs(connect(settings.store_url), settings.job_ttl_s)
+    return Runs(connect(settings.store_url, most=STORE_CONNECTIONS), settings.job_ttl_s)
 
 
 @cache

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-READ_BYTES = 32_768
+READ_BYTES = 16_384
 ADDRESS_S = 30
 
 
@@ -40,15 +40,19 @@ class Paced(io.RawIOBase):
     def __init__(self, line: socket.socket, pace: Callable[[], None]) -> None:
         self.line = line
         self.pace = pace
+        self.behind = False
 
     def readable(self) -> bool:
         """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """What has arrived."""
-        self.pace()
-        return self.line.recv_into(buffer)
+        """What has arrived; without a pause when the last read could not take all of it."""
+        if not self.behind:
+            self.pace()
+        count = self.line.recv_into(buffer)
+        self.behind = count == len(buffer)
+        return count
 
 
 class Transport(httpx.BaseTransport):

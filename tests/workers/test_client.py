@@ -18,8 +18,8 @@ WORKER = {"slots": 1, "since_s": 0.0}
 @pytest.fixture
 def client(redis_url: str, runs: Runs) -> Client:
     """A client of a store with live workers and no runs."""
-    runs.beat("c@h", {"queue": "control", **WORKER}, 60)
-    runs.beat("s@h", {"queue": "sample", **WORKER}, 60)
+    runs.beat("c@h", {"queue": "control", **WORKER}, time.time())
+    runs.beat("s@h", {"queue": "sample", **WORKER}, time.time())
     return Client(Settings(redis_url=redis_url, web_threads=4))
 
 
@@ -51,3 +51,8 @@ def test_who_left_waits_no_more(client: Client) -> None:
     client.waiting["left"] = Waiting(Event(), time.time() + 60)
     client.leave("left", keep=True)
     assert not client.waiting
+
+
+def test_a_silent_worker_does_not_count(client: Client, runs: Runs) -> None:
+    runs.beat("s@h", {"queue": "sample", **WORKER}, time.time() - 60)
+    assert list(client.workers()) == ["c@h"]

@@ -44,7 +44,8 @@ def deepconf_online(
         second = yield Plan((guarded,) * rest, until)
         later = (measured(t, window) if t.token_confidences else t for t in second.traces)
         vote = decide((*traces, *later), threshold, confidence)
-    return replace(vote, threshold=threshold, decided=decided, warnings=(*warnings, *vote.warnings))
+    warnings += vote.warnings
+    return replace(vote, threshold=threshold, window_tokens=window, decided=decided, warnings=warnings)
 
 
 def regrouped(
