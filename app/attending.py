@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from app.errors import error_of
-from app.presence import client_is_gone
+from app.presence import Presence, client_is_gone
 from app.questions import Question
 from app.render import Outcome, shown
 from tts_core.errors import NoAnswer, StrategyFault
@@ -14,6 +15,7 @@ from workers.client import Client
 from workers.records import Ending, RunEvent
 
 State = TypeVar("State")
+PATIENT_TICK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Attended:
     question: Question
     environ: Mapping[str, Any]
     created: int = field(default_factory=lambda: int(time.time()))
+
+    def wait(self, presence: Presence) -> Ending | None:
+        """The ending; None once the client has left."""
+        with presence.watching(self.environ, partial(self.client.wake, self.run_id)):
+            states = self.while_present(self.client.follow(self.run_id, tick_s=PATIENT_TICK_S))
+            return next((ending for ending in states if ending is not None), None)
 
     def endings(self) -> Iterator[Ending | None]:
         """None at every tick, then the ending; nothing more once the client has left."""

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 
 from app import auth, errors
+from app.presence import Presence
 from app.routes import chat, docs, health, models, strategies
 from workers.client import Client
 from workers.logs import request_id
@@ -25,6 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["chorus"] = Client(settings)
+    app.extensions["presence"] = Presence()
     app.before_request(name_request)
     app.after_request(sign_response)
     errors.register(app)

@@ -141,6 +141,11 @@ class Client:
         with answering():
             return self.runs.texts(run_id, indexes)
 
+    def wake(self, run_id: str) -> None:
+        """Have whoever waits for the run look up."""
+        if waiting := self.waiting.get(run_id):
+            waiting.woken.set()
+
     def leave(self, run_id: str, *, keep: bool) -> None:
         """Nobody waits for the run here any more; unless it is to be kept it is cancelled."""
         self.waiting.pop(run_id, None)
@@ -196,8 +201,8 @@ class Client:
     def read(self) -> None:
         """Wait for the next run that ended."""
         word = self.runs.store.blpop([self.inbox], timeout=INBOX_S)
-        if word and (waiting := self.waiting.get(word[1].decode())):
-            waiting.woken.set()
+        if word:
+            self.wake(word[1].decode())
 
 
 @contextmanager

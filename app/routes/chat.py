@@ -87,10 +87,8 @@ def contents(box: dict[str, Any] | list[Any]) -> Iterable[Any]:
 
 def waited(run: Attended) -> Response:
     """The completion as one body."""
-    for ending in run.endings():
-        if ending is not None:
-            return finished(run, ending)
-    return Response(status=CLIENT_CLOSED_REQUEST)
+    ending = run.wait(current_app.extensions["presence"])
+    return finished(run, ending) if ending else Response(status=CLIENT_CLOSED_REQUEST)
 
 
 def finished(run: Attended, ending: Ending) -> Response:
