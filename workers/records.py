@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tts_core.model import Fault, Request, Sampling, Trace, Until, Usage, Vote, Why
 
@@ -134,3 +134,24 @@ class Text:
     message: Mapping[str, Any] = field(default_factory=dict)
     finish: str | None = None
     logprobs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What is said on the channel STOPS: to a run, or to one of its rounds."""
+
+    run_id: str
+    number: int | None
+    why: Why | None = None
+    guard: StoredPlan | None = None
+
+
+class Arrival(NamedTuple):
+    """What a sampling task finds: the trace if it is kept already, and whether to start at all."""
+
+    kept: Trace | None
+    plan: StoredPlan | None
+    ticket: Ticket | None
+
+
+NOT_WANTED = Arrival(None, None, None)

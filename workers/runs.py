@@ -7,15 +7,27 @@ texts, its ending, and an append-only stream of events. Everything expires.
 import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import msgspec
 import redis
 
 from tts_core.model import Trace, Why
-from workers.records import Closing, Ending, Run, RunEvent, StoredPlan, Submission, Text, Ticket
+from workers.json_fields import by_number, decode, encode, numbered
+from workers.records import (
+    NOT_WANTED,
+    Arrival,
+    Closing,
+    Ending,
+    Run,
+    RunEvent,
+    StoredPlan,
+    Submission,
+    Text,
+    Ticket,
+    Word,
+)
 
 DEADLINES = "chorus:deadlines"
 STOPS = "chorus:stops"
@@ -25,9 +37,6 @@ TEXTS_AT_ONCE = 64
 PLANS_CACHED = 8  # a plan holds its messages, images included
 TICKETS_CACHED = 1024
 POOL = 4000
-
-T = TypeVar("T")
-encode = msgspec.json.encode
 
 
 def connect(url: str, *, most: int = POOL) -> redis.Redis:
@@ -41,50 +50,9 @@ def connect(url: str, *, most: int = POOL) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def key_of(run_id: str) -> str:
-    """The run's hash."""
-    return f"chorus:run:{run_id}"
-
-
-def texts_of(run_id: str) -> str:
-    """The hash of its traces' texts."""
-    return f"chorus:run:{run_id}:texts"
-
-
-def ending_of(run_id: str) -> str:
-    """Its ending; written once."""
-    return f"chorus:run:{run_id}:ending"
-
-
-def confidences_of(run_id: str) -> str:
-    """The hash of its traces' token confidences, as float64."""
-    return f"chorus:run:{run_id}:confidences"
-
-
-def events_of(run_id: str) -> str:
-    """Its log of events."""
-    return f"chorus:run:{run_id}:events"
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What is said on the channel STOPS: to a run, or to one of its rounds."""
-
-    run_id: str
-    number: int | None
-    why: Why | None = None
-    guard: StoredPlan | None = None
-
-
-class Arrival(NamedTuple):
-    """What a sampling task finds: the trace if it is kept already, and whether to start at all."""
-
-    kept: Trace | None
-    plan: StoredPlan | None
-    ticket: Ticket | None
-
-
-NOT_WANTED = Arrival(None, None, None)
+def key_of(run_id: str, part: str = "") -> str:
+    """The run's hash, or one of its parts: texts, confidences, events, ending."""
+    return f"chorus:run:{run_id}:{part}" if part else f"chorus:run:{run_id}"
 
 
 class Runs:
@@ -149,14 +117,16 @@ class Runs:
         """Write down a finished trace and tell of it; a second one of the same index is dropped."""
         with self.store.pipeline(transaction=True) as pipe:
             if confidences:
-                pipe.hsetnx(confidences_of(run_id), str(trace.index), array("d", confidences).tobytes())
-                pipe.expire(confidences_of(run_id), self.ttl_s)
+                pipe.hsetnx(
+                    key_of(run_id, "confidences"), str(trace.index), array("d", confidences).tobytes()
+                )
+                pipe.expire(key_of(run_id, "confidences"), self.ttl_s)
             pipe.hsetnx(key_of(run_id), f"trace:{trace.index}", encode(trace))
             pipe.expire(key_of(run_id), self.ttl_s)
-            pipe.hsetnx(texts_of(run_id), str(trace.index), zlib.compress(encode(text), 1))
-            pipe.expire(texts_of(run_id), self.ttl_s)
-            pipe.xadd(events_of(run_id), {"type": "trace", "data": encode(trace)})
-            pipe.expire(events_of(run_id), self.ttl_s)
+            pipe.hsetnx(key_of(run_id, "texts"), str(trace.index), zlib.compress(encode(text), 1))
+            pipe.expire(key_of(run_id, "texts"), self.ttl_s)
+            pipe.xadd(key_of(run_id, "events"), {"type": "trace", "data": encode(trace)})
+            pipe.expire(key_of(run_id, "events"), self.ttl_s)
             pipe.execute()
 
     def load(self, run_id: str) -> Run:
@@ -177,7 +147,7 @@ class Runs:
 
     def confidences(self, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[float, ...]]:
         """The token confidences (nats) of those traces that kept them."""
-        rows = self.store.hmget(confidences_of(run_id), list(map(str, indexes))) if indexes else []
+        rows = self.store.hmget(key_of(run_id, "confidences"), list(map(str, indexes))) if indexes else []
         return {i: tuple(array("d", row)) for i, row in zip(indexes, rows, strict=True) if row}
 
     def ended(self, run_id: str, plan: StoredPlan) -> list[Trace]:
@@ -212,7 +182,7 @@ class Runs:
 
     def events(self, run_id: str, after: str, block_s: float) -> list[RunEvent]:
         """What happened in a run after an id ("0": all); waits for the first up to `block_s`."""
-        found = self.store.xread({events_of(run_id): after}, block=round(block_s * 1000), count=256)
+        found = self.store.xread({key_of(run_id, "events"): after}, block=round(block_s * 1000), count=256)
         return [
             RunEvent(name.decode(), fields[b"type"].decode(), fields[b"data"])
             for _, entries in found
@@ -222,8 +192,8 @@ class Runs:
     def tell(self, run_id: str, kind: str, data: bytes) -> None:
         """Append to the run's events."""
         with self.store.pipeline(transaction=False) as pipe:
-            pipe.xadd(events_of(run_id), {"type": kind, "data": data})
-            pipe.expire(events_of(run_id), self.ttl_s)
+            pipe.xadd(key_of(run_id, "events"), {"type": kind, "data": data})
+            pipe.expire(key_of(run_id, "events"), self.ttl_s)
             pipe.execute()
 
     def record_closing(self, run_id: str, number: int, closing: Closing) -> bool:
@@ -264,25 +234,25 @@ class Runs:
 
     def end(self, run_id: str, ending: Ending, inbox: str) -> bool:
         """Write down the ending, tell of it, wake who waits; whether this was the first ending."""
-        if not self.store.set(ending_of(run_id), encode(ending), nx=True, ex=self.ttl_s):
+        if not self.store.set(key_of(run_id, "ending"), encode(ending), nx=True, ex=self.ttl_s):
             return False
         with self.store.pipeline(transaction=False) as pipe:
             if inbox:
                 pipe.rpush(inbox, run_id)
                 pipe.expire(inbox, self.ttl_s)
             pipe.zrem(DEADLINES, run_id)
-            pipe.xadd(events_of(run_id), {"type": "end", "data": b"{}"})
-            pipe.expire(events_of(run_id), self.ttl_s)
+            pipe.xadd(key_of(run_id, "events"), {"type": "end", "data": b"{}"})
+            pipe.expire(key_of(run_id, "events"), self.ttl_s)
             pipe.execute()
         return True
 
     def has_ended(self, run_id: str) -> bool:
         """Whether the run has an ending."""
-        return bool(self.store.exists(ending_of(run_id)))
+        return bool(self.store.exists(key_of(run_id, "ending")))
 
     def ending(self, run_id: str) -> Ending | None:
         """How the run ended; None while it runs."""
-        raw = self.store.get(ending_of(run_id))
+        raw = self.store.get(key_of(run_id, "ending"))
         return decode(raw, Ending) if raw else None
 
     def texts(self, run_id: str, indexes: Iterable[int]) -> dict[int, Text]:
@@ -291,7 +261,7 @@ class Runs:
         found: dict[int, Text] = {}
         for start in range(0, len(wanted), TEXTS_AT_ONCE):
             some = wanted[start : start + TEXTS_AT_ONCE]
-            rows = self.store.hmget(texts_of(run_id), [str(index) for index in some])
+            rows = self.store.hmget(key_of(run_id, "texts"), [str(index) for index in some])
             found |= {
                 i: decode(zlib.decompress(row), Text) for i, row in zip(some, rows, strict=True) if row
             }
@@ -318,25 +288,3 @@ class Runs:
         if silent := [name for name, facts in found.items() if facts["beat_s"] < since_s]:
             self.store.hdel(WORKERS, *silent)
         return {name: facts for name, facts in found.items() if facts["beat_s"] >= since_s}
-
-
-def decode(raw: bytes, kind: type[T]) -> T:
-    """A record from its JSON."""
-    return msgspec.json.decode(raw, type=kind)
-
-
-def by_number(fields: Mapping[str, bytes], name: str) -> dict[int, bytes]:
-    """The fields name:N by N."""
-    return {
-        int(field.removeprefix(f"{name}:")): value
-        for field, value in fields.items()
-        if field.startswith(f"{name}:")
-    }
-
-
-def numbered(fields: Mapping[str, bytes], name: str, kind: type[T]) -> tuple[T, ...]:
-    """The fields name:0, name:1, ... in order."""
-    found: list[T] = []
-    while raw := fields.get(f"{name}:{len(found)}"):
-        found.append(decode(raw, kind))
-    return tuple(found)

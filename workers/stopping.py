@@ -12,8 +12,8 @@ import msgspec
 import redis
 
 from tts_core.model import Why
-from workers.records import StoredPlan
-from workers.runs import STOPS, Runs, Word
+from workers.records import StoredPlan, Word
+from workers.runs import STOPS, Runs
 
 RECONNECT_S = 0.5
 log = logging.getLogger(__name__)
