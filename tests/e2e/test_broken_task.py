@@ -16,7 +16,8 @@ BROKEN_WINDOW = -1
 
 def submitted(service: Service, sampling: Sampling) -> Ending | None:
     """How a run of two traces ends that no validation has seen."""
-    runs = Runs(connect(service.store_url), 60)
+    store = connect(service.store_url)
+    runs = Runs(store, 60)
     run_id, now = uuid4().hex, time.time()
     request = Request(sampling=sampling, strategy="self_consistency", options={"budget": 2})
     runs.open(run_id, Submission(request=request, created_s=now, deadline_s=now + 20))
@@ -24,7 +25,9 @@ def submitted(service: Service, sampling: Sampling) -> Ending | None:
         app.send_task("chorus.begin", (run_id,), queue="control", ignore_result=True)
     while time.time() < now + 10 and not runs.ending(run_id):
         runs.events(run_id, "$", 0.2)
-    return runs.ending(run_id)
+    ending = runs.ending(run_id)
+    store.connection_pool.disconnect()
+    return ending
 
 
 def test_a_task_that_raises_does_not_leave_its_run_hanging(

@@ -10,12 +10,15 @@ from scripted_upstream import ScriptedUpstream, text
 from service import Service, running
 
 
+SLOTS = 2
+
+
 @pytest.fixture(scope="module")
 def small(upstream_server: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with two slots."""
     settings = {
         "UPSTREAM_BASE_URL": upstream_server.base_url,
-        "WORKER_CONCURRENCY": "2",
+        "WORKER_CONCURRENCY": str(SLOTS),
         "DEFAULT_MODEL": "m",
     }
     with running(tmp_path_factory.mktemp("small"), settings) as found:
@@ -42,4 +45,5 @@ def test_traces_of_a_run_that_is_over_are_never_started(small: Service, upstream
     )
     post(small.url, tts_budget=8, tts_deadline_s=2)
     post(small.url, tts_strategy="single")
-    assert len(upstream.calls) == 3
+    started_before_the_deadline = len(upstream.calls) - 1
+    assert started_before_the_deadline <= SLOTS

@@ -261,9 +261,10 @@ def test_probabilities_above_one_hang_nothing(client: OpenAI, upstream: Scripted
 def test_a_record_that_cannot_be_read_ends_nobody_elses_deadline(
     service: Service, upstream: ScriptedUpstream
 ) -> None:
-    runs = Runs(connect(service.store_url), 60)
-    runs.store.hset("chorus:run:broken", "submission", b"no JSON")
-    runs.schedule("broken", 1.0)
+    store = connect(service.store_url)
+    store.hset("chorus:run:broken", "submission", b"no JSON")
+    Runs(store, 60).schedule("broken", 1.0)
+    store.connection_pool.disconnect()
     upstream.reply = lambda _call: hang()
     for _ in range(2):
         started = time.monotonic()

@@ -49,4 +49,4 @@ def runs(redis_url: str) -> Iterator[Runs]:
     store = connect(redis_url)
     store.flushall()
     yield Runs(store, TTL_S)
-    store.close()
+    store.connection_pool.disconnect()

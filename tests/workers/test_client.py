@@ -1,6 +1,7 @@
 """What the web may know of the shell."""
 
 import time
+from collections.abc import Iterator
 from threading import Event
 
 import pytest
@@ -16,11 +17,13 @@ WORKER = {"slots": 1, "since_s": 0.0}
 
 
 @pytest.fixture
-def client(redis_url: str, runs: Runs) -> Client:
+def client(redis_url: str, runs: Runs) -> Iterator[Client]:
     """A client of a store with live workers and no runs."""
     runs.beat("c@h", {"queue": "control", **WORKER}, time.time())
     runs.beat("s@h", {"queue": "sample", **WORKER}, time.time())
-    return Client(Settings(redis_url=redis_url, web_threads=4))
+    found = Client(Settings(redis_url=redis_url, web_threads=4))
+    yield found
+    found.runs.store.connection_pool.disconnect()
 
 
 def test_a_run_that_vanished_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
