@@ -9,7 +9,6 @@ from asking import post
 from scripted_upstream import ScriptedUpstream, text
 from service import Service, running
 
-
 SLOTS = 2
 
 
