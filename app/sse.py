@@ -13,6 +13,7 @@ from tts_core.errors import ChorusError
 HEARTBEAT = ": keep-alive\n\n"
 DONE = "data: [DONE]\n\n"
 PIECE_CHARACTERS = 48
+SPOKEN = frozenset({"role", "reasoning_content", "content", "refusal", "tool_calls"})
 
 
 class Chunks:
@@ -85,6 +86,8 @@ def deltas(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {name: piece}
     for place, call in enumerate(message.get("tool_calls") or ()):
         yield {"tool_calls": [{"index": place, **call}]}
+    if rare := {name: value for name, value in message.items() if name not in SPOKEN and value}:
+        yield rare
 
 
 def pieces(text: str) -> Iterable[str]:

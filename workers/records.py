@@ -77,7 +77,6 @@ class Run:
     traces: Mapping[int, Trace]
     stop: Why | None
     stops: Mapping[int, Why]
-    guards: Mapping[int, StoredPlan]
     published: frozenset[int]
 
     @property

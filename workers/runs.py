@@ -142,7 +142,6 @@ class Runs:
             stop=Why(fields["stop"].decode()) if "stop" in fields else None,
             stops={number: Why(value.decode()) for number, value in by_number(fields, "stop").items()},
             published=frozenset(by_number(fields, "published")),
-            guards={n: decode(value, StoredPlan) for n, value in by_number(fields, "guard").items()},
         )
 
     def confidences(self, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[float, ...]]:

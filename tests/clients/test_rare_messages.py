@@ -82,3 +82,17 @@ def test_reasoning_comes_back_beside_the_answer(client: OpenAI, upstream: Script
     upstream.reply = lambda _call: said({"reasoning": "6*7 ..."}, {"content": "42"}, finish="stop")
     message = choose(client, extra_body=SINGLE).message
     assert (message.content, message.reasoning_content) == ("42", "6*7 ...")
+
+
+def test_the_old_function_call_comes_back_in_a_stream_of_a_voted_answer(
+    client: OpenAI, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda _call: said(
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        finish="function_call",
+    )
+    stream = client.chat.completions.create(
+        model="m", messages=QUESTION, stream=True, extra_body={"tts_budget": 2}
+    )
+    calls = [c.choices[0].delta.function_call for c in stream if c.choices[0].delta.function_call]
+    assert [(call.name, call.arguments) for call in calls] == [("f", "{}")]
