@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from app.errors import error_of
+from app.outcomes import Record, outcome_of
 from app.presence import Presence, client_is_gone
 from app.questions import Question
-from app.render import Outcome, shown
-from tts_core.errors import NoAnswer, StrategyFault
-from workers.client import Client
+from app.render import Outcome
+from workers.client import Client, Handed
 from workers.records import Ending, RunEvent
 
 State = TypeVar("State")
@@ -23,20 +22,25 @@ class Attended:
     """One submitted run, watched for its client; `created` is in seconds since the epoch."""
 
     client: Client
-    run_id: str
+    handed: Handed
     question: Question
     environ: Mapping[str, Any]
     created: int = field(default_factory=lambda: int(time.time()))
 
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.handed.run_id
+
     def wait(self, presence: Presence) -> Ending | None:
         """The ending; None once the client has left."""
         with presence.watching(self.environ, partial(self.client.wake, self.run_id)):
-            states = self.while_present(self.client.follow(self.run_id, tick_s=PATIENT_TICK_S))
+            states = self.while_present(self.client.follow(self.handed, tick_s=PATIENT_TICK_S))
             return next((ending for ending in states if ending is not None), None)
 
     def endings(self) -> Iterator[Ending | None]:
         """None at every tick, then the ending; nothing more once the client has left."""
-        return self.while_present(self.client.follow(self.run_id))
+        return self.while_present(self.client.follow(self.handed))
 
     def events(self) -> Iterator[RunEvent | None]:
         """What happens in the run, and None at every tick; nothing more once the client has left."""
@@ -49,16 +53,12 @@ class Attended:
                 return
             yield state
 
-    def leave(self) -> None:
-        """The client has its answer or has left; a run that nobody waits for is cancelled."""
-        self.client.leave(self.run_id, keep=self.question.keep)
+    def leave(self, *, failed: bool = False) -> None:
+        """The client has its answer, or has left; a run that nobody waits for is cancelled. The client
+        of a stream does not come back for it."""
+        gone = failed or client_is_gone(self.environ)
+        self.client.leave(self.handed, keep=self.question.keep, gone=gone, at_once=self.question.stream)
 
     def outcome(self, ending: Ending) -> Outcome:
         """What is to be rendered. Raises the error that the run ended with."""
-        if ending.fault or ending.vote is None:
-            raise error_of(ending.fault) if ending.fault else StrategyFault("The run ended without a vote.")
-        wanted = shown(self.question, ending, ending.vote)
-        texts = self.client.texts(self.run_id, wanted)
-        if set(wanted) - set(texts):
-            raise NoAnswer("The run's texts have expired.")
-        return Outcome(self.run_id, self.created, self.question, ending, ending.vote, texts)
+        return outcome_of(self.client, Record(self.run_id, self.created, self.question), ending)

@@ -27,6 +27,10 @@ class Meaning(NamedTuple):
 
 TABLE: Mapping[type[ChorusError], Meaning] = {
     errors.UnknownModel: Meaning(404, "invalid_request_error"),
+    errors.JobGone: Meaning(410, "invalid_request_error"),
+    errors.UnknownJob: Meaning(404, "invalid_request_error"),
+    errors.KeyReused: Meaning(422, "invalid_request_error"),
+    errors.Conflict: Meaning(409, "invalid_request_error"),
     errors.InvalidRequest: Meaning(400, "invalid_request_error"),
     errors.UpstreamBusy: Meaning(429, "rate_limit_error"),
     errors.UpstreamTimeout: Meaning(504, "server_error"),

@@ -1,7 +1,7 @@
 """From a checked body to the domain's Request: defaults, the choice of strategy, what goes upstream."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,6 +10,7 @@ from tts_core.errors import InvalidRequest, UnknownStrategy
 from tts_core.model import Limits, Request, Sampling
 from tts_core.registry import Registered
 from tts_core.strategies import strategies
+from workers.records import Submission
 from workers.settings import Settings
 
 OURS = frozenset({"model", "messages", "n", "seed", "stream", "stream_options", "logprobs", "top_logprobs"})
@@ -32,6 +33,17 @@ class Question:
     keep: bool = False
     progress: bool = False
     top_logprobs: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, submission: Submission) -> "Question":
+        """The question of a run that was handed in before."""
+        return cls(request=submission.request, **submission.shown)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """All but the request, as JSON: what is kept with the run."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "request"}
 
 
 def read_question(body: Mapping[str, Any], named: str | None, settings: Settings) -> Question:
@@ -63,6 +75,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
         keep=body.get("tts_keep", False),
         progress=body.get("tts_progress", False),
         top_logprobs=body.get("top_logprobs", 0) if body.get("logprobs") else None,
+        metadata=body.get("metadata", {}),
     )
 
 

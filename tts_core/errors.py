@@ -13,6 +13,11 @@ ChorusError
   Overloaded            our queue is full or away        503 + Retry-After
   InternalFault         a defect of ours                 500
   StrategyFault         ours (ReplayDiverged, ...)       500
+    StrategyGone        it was uninstalled under a run   500
+  Conflict              not in this state                409
+  UnknownJob            no such job of this key's        404
+    JobGone             there was one                    410
+  KeyReused             Idempotency-Key of another body  422
 """
 
 
@@ -120,3 +125,31 @@ class StrategyFault(ChorusError):
 
 class ReplayDiverged(StrategyFault):
     """A strategy replayed over the same history asked for another plan."""
+
+
+class StrategyGone(StrategyFault):
+    """The strategy of a run that goes on was uninstalled."""
+
+
+class UnknownJob(InvalidRequest):
+    """There is no such job, or it is another key's."""
+
+    code = "job_not_found"
+
+
+class JobGone(UnknownJob):
+    """The job was deleted, or its time is over."""
+
+    code = "job_gone"
+
+
+class Conflict(ChorusError):
+    """The job is not in a state in which this can be done to it."""
+
+    code = "conflict"
+
+
+class KeyReused(InvalidRequest):
+    """The Idempotency-Key was used before, for another request."""
+
+    code = "idempotency_key_reused"

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from tts_core.model import Sampling
 from tts_core.tracing import Chunk, TraceBuilder
+from workers.records import NOTHING_YET, Carried
 from workers.settings import Upstream
 
 SEED_SPACE = 2**31 - 1
@@ -20,7 +21,8 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A sampling with all that it needs outside the domain. `deadline_s` is on the epoch."""
+    """A sampling with all that it needs outside the domain. `deadline_s` is on the epoch; `carried` is
+    what the trace has cost elsewhere, `lost` that a worker went away with it."""
 
     sampling: Sampling
     index: int
@@ -30,6 +32,8 @@ class Call:
     timeout_s: float
     retries: int
     request_id: str = ""
+    carried: Carried = NOTHING_YET
+    lost: bool = False
     observers: tuple[Observer, ...] = ()
 
     def body(self) -> Mapping[str, Any]:

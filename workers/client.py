@@ -1,135 +1,215 @@
 """All that the web may know of the shell: submit, wait, read, cancel."""
 
 import logging
+import math
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from threading import Event, Lock, Thread
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from threading import Event
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import redis
 from kombu.exceptions import OperationalError
 
-from tts_core.errors import ChorusError, DeadlinePassed, Overloaded
+from tts_core.errors import Conflict, DeadlinePassed, JobGone, KeyReused, Overloaded, UnknownJob
 from tts_core.model import Request, Why
-from workers.celery import CONTROL, SAMPLE, app
-from workers.records import Ending, RunEvent, Submission, Text
+from workers.answering import RETRY_AFTER_S, Patience, answering
+from workers.celery import app
+from workers.inbox import Inbox
+from workers.jobs import ORPHAN_S, Job, Jobs, Use
+from workers.queues import CONTROL, SAMPLE
+from workers.records import Ending, RunEvent, Source, Submission, Text
+from workers.roster import ModelList, Roster
 from workers.rounds import GRACE_S
 from workers.runs import Runs, connect
 from workers.settings import Settings
 from workers.upstream import list_models
 
-RETRY_AFTER_S = 2.0
 TICK_S = 1.0
 LOOK_S = 10.0
 LATE_S = 5.0
 SILENT_S = 10.0
 SPARE_SHARE = 32
-INBOX_S = 10
 MODELS_S = 60
 MODELS_TIMEOUT_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class Waiting(NamedTuple):
-    """A request that waits for its run, until `give_up_s` (epoch) at most."""
+class Asker(NamedTuple):
+    """Who asks, and how the same request is known when it comes again.
 
+    `owner` is a digest of the client's key, `body` one of the request, `key` the client's
+    Idempotency-Key; `again`: the client says that this is an automatic retry.
+    """
+
+    owner: str = ""
+    body: str = ""
+    key: str = ""
+    again: bool = False
+    request_id: str = ""
+
+
+class Handed(NamedTuple):
+    """A run that was handed in, now or before: `woken` is set when it has ended, for one who waits."""
+
+    run_id: str
     woken: Event
-    give_up_s: float
+    asker: Asker
+    give_up_s: float = 0.0
 
 
 class Client:
-    """One per web process. Runs it submits are announced in its own inbox, which one thread reads."""
+    """One per web process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.runs = Runs(connect(settings.store_url), settings.job_ttl_s)
-        self.inbox = f"chorus:inbox:{uuid4().hex}"
-        self.waiting: dict[str, Waiting] = {}
-        self.lock = Lock()
-        self.reader: Thread | None = None
+        self.runs = Runs(connect(settings.store_url), settings.job_ttl_s, settings.longest_s)
+        self.store: Any = self.runs.store
+        self.jobs = Jobs(self.runs)
+        self.roster = Roster(self.store)
+        self.model_list = ModelList(self.store)
+        self.inbox = Inbox(self.store)
 
-    def submit(self, request: Request, *, request_id: str) -> str:
-        """Hand a run to the workers; its id.
+    def submit(
+        self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any], **more: Any
+    ) -> Handed:
+        """Hand a run to the workers, for nobody to wait for. The same request is handed in once.
 
-        Raises Overloaded when they cannot be reached, or when too many requests wait already: a few
-        threads stay free for those that ask how the service is.
+        `shown` is how the answer is to be rendered; `more` are further fields of the submission.
+        Raises Overloaded when the store cannot take it, KeyReused for the key of another request.
         """
-        if len(self.waiting) >= self.settings.web_threads - max(
-            1, self.settings.web_threads // SPARE_SHARE
-        ):
-            raise Overloaded("Too many requests are waiting here.", retry_after_s=RETRY_AFTER_S)
-        run_id = uuid4().hex
-        created_s = time.time()
-        longest_s = self.settings.request_timeout_s
-        submission = Submission(
-            request=request,
-            created_s=created_s,
-            deadline_s=created_s + min(request.limits.deadline_s or longest_s, longest_s),
-            request_id=request_id,
-            inbox=self.inbox,
-        )
-        self.listen()
-        self.waiting[run_id] = Waiting(Event(), submission.deadline_s + LATE_S)
-        try:
-            self.runs.open(run_id, submission)
-            app.send_task("chorus.begin", (run_id,), ignore_result=True)
-        except (redis.RedisError, OperationalError) as error:
-            del self.waiting[run_id]
-            raise away() from error
-        return run_id
+        submission = self.submission(request, asker, source=source, shown=shown, **more)
+        with answering():
+            run_id, is_new = self.named(asker)
+            if is_new or self.jobs.owner(run_id) is None:
+                self.begin(run_id, submission)
+            else:
+                self.begin_again(run_id)
+        return Handed(run_id, Event(), asker)
 
-    def follow(self, run_id: str, tick_s: float = TICK_S) -> Iterator[Ending | None]:
+    def ask(self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any]) -> Handed:
+        """Hand a run to the workers and wait for it; one that runs already is joined.
+
+        Raises Overloaded also when too many requests wait here: a few threads stay free for those that
+        ask how the service is.
+        """
+        spare = max(1, self.settings.web_threads // SPARE_SHARE)
+        if self.inbox.count >= self.settings.web_threads - spare:
+            raise Overloaded("Too many requests are waiting here.", retry_after_s=RETRY_AFTER_S)
+        submission = self.submission(request, asker, source=source, shown=shown)
+        with answering():
+            run_id, is_new = self.named(asker)
+            give_up_s = submission.deadline_s + LATE_S
+            handed = Handed(run_id, self.inbox.enter(run_id), asker, give_up_s)
+            try:
+                if is_new or not self.jobs.join(run_id, self.inbox.name):
+                    self.jobs.ask(asker.owner, asker.body, run_id, math.ceil(give_up_s - time.time()))
+                    self.begin(run_id, submission, self.inbox.name)
+                elif self.runs.has_ended(run_id):
+                    handed.woken.set()
+                else:
+                    self.begin_again(run_id)
+            except (redis.RedisError, OperationalError):
+                self.inbox.leave(run_id, handed.woken)
+                raise
+        return handed
+
+    def submission(
+        self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any], **more: Any
+    ) -> Submission:
+        """A run as it is handed in."""
+        now_s = time.time()
+        waited_for = source is Source.CHAT
+        longest_s = self.settings.request_timeout_s if waited_for else self.settings.job_timeout_s
+        return Submission(
+            request=request,
+            created_s=now_s,
+            deadline_s=now_s + min(request.limits.deadline_s or longest_s, longest_s),
+            request_id=asker.request_id,
+            owner=asker.owner,
+            source=source,
+            shown=shown,
+            **more,
+        )
+
+    def begin(self, run_id: str, submission: Submission, inbox: str = "") -> None:
+        """Write a run down and hand it to the workers."""
+        self.runs.open(run_id, submission, inbox)
+        if submission.source is not Source.BATCH:
+            self.jobs.add(run_id, submission)
+        app.send_task("chorus.begin", (run_id,), ignore_result=True)
+        self.runs.acknowledge(run_id)
+
+    def begin_again(self, run_id: str) -> None:
+        """Hand in a run that was written down only, by a process that died on the way."""
+        if self.runs.is_acknowledged(run_id):
+            return
+        app.send_task("chorus.begin", (run_id,), ignore_result=True)
+        self.runs.acknowledge(run_id)
+
+    def named(self, asker: Asker) -> tuple[str, bool]:
+        """The run of this request, and whether it is a new one. Raises KeyReused."""
+        fresh = uuid4().hex
+        if asker.key:
+            use = self.jobs.once(asker.owner, asker.key, Use(fresh, asker.body))
+            if use.body != asker.body:
+                raise KeyReused("This Idempotency-Key was used for another request.")
+            return use.run_id, use.run_id == fresh
+        before = self.jobs.asked(asker.owner, asker.body) if asker.again else ""
+        return before or fresh, not before
+
+    def follow(self, handed: Handed, tick_s: float = TICK_S) -> Iterator[Ending | None]:
         """None at every tick while the run goes on, then its ending.
 
         The inbox wakes it; now and then it looks for itself, should the word have been lost. Raises
-        Overloaded when the store, or every worker, is away.
+        Overloaded when the store, or every worker, is away for AWAY_S.
         """
-        woken = self.waiting[run_id].woken
+        patience = Patience()
         next_look_s = time.monotonic() + LOOK_S
-        while not woken.wait(tick_s):
+        while not handed.woken.wait(tick_s):
             yield None
             if time.monotonic() >= next_look_s:
                 next_look_s += LOOK_S
-                if self.look(run_id):
+                if patience.ask(partial(self.look, handed)):
                     break
-        yield self.ending(run_id)
+        while (ending := patience.ask(partial(self.ending, handed.run_id))) is None:
+            yield None
+            handed.woken.wait(TICK_S)
+        yield ending
 
-    def look(self, run_id: str) -> bool:
+    def look(self, handed: Handed) -> bool:
         """Whether the run has ended. Raises Overloaded when nobody is there to end it."""
         with answering():
-            if self.runs.has_ended(run_id):
+            if self.runs.has_ended(handed.run_id):
                 return True
-        if time.time() > self.waiting[run_id].give_up_s:
+        if time.time() > handed.give_up_s:
             raise DeadlinePassed("The run did not end at its deadline.")
         served = {worker["queue"] for worker in self.workers().values()}
         if missing := {CONTROL, SAMPLE} - served:
-            self.cancel(run_id)
             queues = " and ".join(sorted(missing))
             raise Overloaded(f"No worker serves {queues}.", retry_after_s=RETRY_AFTER_S)
         return False
 
-    def events(self, run_id: str, tick_s: float = TICK_S) -> Iterator[RunEvent | None]:
-        """What happens in a run, as it happens; None when nothing did for a tick. Ends with the run.
-
-        Raises Overloaded when the store, or every worker, is away.
-        """
-        last, next_look_s = "0", time.monotonic() + LOOK_S
+    def events(self, run_id: str, after: str = "0", tick_s: float = TICK_S) -> Iterator[RunEvent | None]:
+        """What happens in a run after an event ("0": all), as it happens; None when nothing did for a
+        tick. The last one is `end`. Raises Overloaded when the store is away for AWAY_S."""
+        patience = Patience()
         while True:
-            with answering():
-                found = self.runs.events(run_id, last, tick_s)
-            for event in found:
-                last = event.id
+            found = patience.ask(partial(self.read_events, run_id, after, tick_s))
+            for event in found or ():
+                after = event.id
+                yield event
                 if event.type == "end":
                     return
-                yield event
             if not found:
                 yield None
-            if time.monotonic() >= next_look_s:
-                next_look_s += LOOK_S
-                if self.look(run_id):
-                    return
+
+    def read_events(self, run_id: str, after: str, block_s: float) -> list[RunEvent]:
+        """The next events; waits for the first."""
+        with answering():
+            return self.runs.events(run_id, after, block_s)
 
     def ending(self, run_id: str) -> Ending | None:
         """How the run ended; None while it runs."""
@@ -141,79 +221,72 @@ class Client:
         with answering():
             return self.runs.texts(run_id, indexes)
 
-    def wake(self, run_id: str) -> None:
-        """Have whoever waits for the run look up."""
-        if waiting := self.waiting.get(run_id):
-            waiting.woken.set()
-
-    def leave(self, run_id: str, *, keep: bool) -> None:
-        """Nobody waits for the run here any more; unless it is to be kept it is cancelled."""
-        self.waiting.pop(run_id, None)
-        if keep:
-            return
+    def leave(self, handed: Handed, *, keep: bool, gone: bool, at_once: bool = False) -> None:
+        """A request waits no more. `gone`: its client has left without the answer. A run that nobody
+        waits for is then cancelled, `at_once` or after the time in which an SDK asks again."""
+        run_id, _, asker, _ = handed
+        self.inbox.leave(run_id, handed.woken)
         try:
-            self.cancel(run_id)
+            with answering():
+                if not gone:
+                    self.jobs.taken(asker.owner, asker.body, run_id)
+                elif not keep and not self.runs.has_ended(run_id):
+                    self.jobs.part(run_id, 0.0 if at_once else ORPHAN_S)
         except Overloaded as error:
-            log.warning("run %s could not be cancelled: %s", run_id, error.message)
+            log.warning("run %s could not be left: %s", run_id, error.message)
 
+    @answering()
     def cancel(self, run_id: str) -> None:
         """Stop a run; what is finished is kept. One that has ended stays as it is."""
-        with answering():
-            if not self.runs.has_ended(run_id) and self.runs.stop(run_id, Why.CANCELLED):
-                self.runs.schedule(run_id, time.time() + GRACE_S)
+        if not self.runs.has_ended(run_id) and self.runs.stop(run_id, Why.CANCELLED):
+            self.runs.schedule(run_id, time.time() + GRACE_S)
 
+    @answering()
+    def job(self, run_id: str, owner: str) -> Job:
+        """A run of this owner's. Raises UnknownJob, or JobGone when it was deleted or has expired."""
+        if self.jobs.owner(run_id) != owner:
+            raise UnknownJob(f"There is no job {run_id[:64]!r}.")
+        found = self.jobs.job(run_id)
+        if found is None:
+            raise JobGone(f"The job {run_id!r} was deleted, or its time is over.")
+        return found
+
+    @answering()
+    def page(self, owner: str, after: str, limit: int) -> tuple[list[Job], bool]:
+        """An owner's jobs after one of them, newest first, and whether there are more."""
+        try:
+            found = list(islice(self.jobs.listed(owner, after), limit + 1))
+        except KeyError as error:
+            raise UnknownJob(f"There is no job {after[:64]!r}.", param="after") from error
+        return found[:limit], len(found) > limit
+
+    @answering()
+    def delete(self, job: Job) -> None:
+        """Forget a run that has ended. Raises Conflict for one that goes on."""
+        if job.ending is None:
+            raise Conflict("The job goes on; cancel it first.", code="job_not_ended")
+        self.jobs.delete(job)
+
+    @answering()
     def workers(self) -> dict[str, Any]:
         """The worker processes that gave a sign of life lately, by name."""
-        with answering():
-            return self.runs.workers(time.time() - SILENT_S)
+        return self.roster.alive(time.time() - SILENT_S)
 
     def models(self) -> list[dict[str, Any]]:
         """What the upstream lists, at most MODELS_S old. Raises UpstreamError."""
         with answering():
-            kept = self.runs.models()
+            kept = self.model_list.kept()
         if kept is None:
             kept = list_models(self.settings.upstream, MODELS_TIMEOUT_S)
             with answering():
-                self.runs.keep_models(kept, MODELS_S)
+                self.model_list.keep(kept, MODELS_S)
         return kept
 
+    @answering()
     def ping_store(self) -> dict[str, Any]:
         """What the Redis server says of itself. Raises Overloaded when it is away."""
-        with answering():
-            return dict(self.runs.store.info())
+        return dict(self.store.info())
 
-    def listen(self) -> None:
-        """Start the thread that reads the inbox; only once, and only after gunicorn has forked."""
-        with self.lock:
-            if self.reader is None:
-                self.reader = Thread(target=self.read_always, name="inbox", daemon=True)
-                self.reader.start()
-
-    def read_always(self) -> None:
-        """Wake waiting requests as their runs end, and start again when Redis went away."""
-        while True:
-            try:
-                self.read()
-            except redis.RedisError as error:
-                log.warning("lost Redis while reading the inbox: %s", error)
-                time.sleep(TICK_S)
-
-    def read(self) -> None:
-        """Wait for the next run that ended."""
-        word = self.runs.store.blpop([self.inbox], timeout=INBOX_S)
-        if word:
-            self.wake(word[1].decode())
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """A store that does not answer is an Overloaded."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise away() from error
-
-
-def away() -> ChorusError:
-    """The store cannot be reached."""
-    return Overloaded("The service's store is away; try again.", retry_after_s=RETRY_AFTER_S)
+    def wake(self, run_id: str) -> None:
+        """Have whoever waits for the run look up."""
+        self.inbox.wake(run_id)

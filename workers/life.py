@@ -8,13 +8,16 @@ from threading import Thread
 from typing import Any
 
 import redis
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
-from workers.celery import CONTROL
-from workers.tasks import rounds, runs, stops
+from workers.celery import settings
+from workers.queues import CONTROL
+from workers.roster import Roster
+from workers.tasks import claims, rounds, runs, stops
 
 BEAT_S = 2.0
+TELL_S = 1.0
 LOOK_S = 0.05
 log = logging.getLogger(__name__)
 
@@ -24,10 +27,33 @@ def live(sender: Any, **_: Any) -> None:
     """Start the process's background threads (greenlets, under gevent)."""
     queues = sorted(sender.task_consumer.queues, key=lambda queue: queue.name)
     facts = {"queue": queues[0].name, "slots": sender.pool.limit, "since_s": time.time()}
+    roster = Roster(runs().store)
+
+    def beat() -> None:
+        roster.beat(sender.hostname, {**facts, "traces": stops().count()}, time.time())
+
     stops().listen()
-    repeat(BEAT_S, lambda: runs().beat(sender.hostname, facts, time.time()), name="heartbeat")
+    repeat(BEAT_S, beat, name="heartbeat")
+    repeat(TELL_S, tell_what_is_held, name="held")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
+
+
+def tell_what_is_held() -> None:
+    """Tell which traces this process has."""
+    if held := stops().held():
+        claims().tell(held)
+
+
+@worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """The process is to end: let its traces end too, for a while, then hand back those that have not."""
+
+    def wait() -> None:
+        time.sleep(settings.drain_s)
+        stops().hand_back()
+
+    Thread(target=wait, name="drain", daemon=True).start()
 
 
 def look_after_runs() -> None:

@@ -2,22 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from tts_core.model import Fault, Request, Sampling, Trace, Until, Usage, Vote, Why
+from tts_core.model import Fault, Plan, Request, Sampling, Trace, Until, Usage, Vote, Why
 
 NOTHING = Usage()
 
 
+class Source(StrEnum):
+    """How a run was handed in."""
+
+    CHAT = "chat"
+    JOB = "job"
+    RESPONSE = "response"
+    BATCH = "batch"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A run as it was handed in. Times are seconds since the epoch; `inbox` is who waits for it."""
+    """A run as it was handed in. Times are seconds since the epoch.
+
+    `owner` is a digest of the client's key; `shown` is how the answer is to be rendered; `extends` the
+    job whose traces were taken over.
+    """
 
     request: Request
     created_s: float
     deadline_s: float
     request_id: str = ""
-    inbox: str = ""
+    owner: str = ""
+    source: Source = Source.CHAT
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    extends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +44,30 @@ class Ticket:
     deadline_s: float
     request_id: str = ""
     max_total_tokens: int | None = None
-    inbox: str = ""
+    source: Source = Source.CHAT
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a worker process has of a run at `at_s` (epoch): traces by index, with the tokens they have
+    received and the seconds since they began, all added up."""
+
+    at_s: float
+    indexes: tuple[int, ...]
+    tokens: int = 0
+    ages_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a trace had cost when its worker handed it back."""
+
+    usage: Usage = NOTHING
+    unreported: int = 0
+    attempts: int = 0
+
+
+NOTHING_YET = Carried()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +88,14 @@ class StoredPlan:
         place = {key: position for position, key in enumerate(unique)}
         which = tuple(place[id(sampling)] for sampling in samplings)
         return cls(tuple(unique.values()), which, first, until)
+
+    @property
+    def judging(self) -> Plan | None:
+        """The plan that a strategy is to ask for again; None while a round that was started ahead has
+        not got what judges it."""
+        if self.ahead and self.until is None and self.samplings[0].stop_below is None:
+            return None
+        return Plan(tuple(self.samplings[place] for place in self.which), self.until)
 
     @property
     def indexes(self) -> range:
@@ -77,7 +125,12 @@ class Run:
     traces: Mapping[int, Trace]
     stop: Why | None
     stops: Mapping[int, Why]
+    sent_s: Mapping[int, float]
     published: frozenset[int]
+    rules: str = ""
+    acknowledged: bool = False
+    waiting: int = 0
+    orphaned_s: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -146,11 +199,18 @@ class Word:
 
 
 class Arrival(NamedTuple):
-    """What a sampling task finds: the trace if it is kept already, and whether to start at all."""
+    """What a sampling task finds: the trace if it is kept already, and whether to start at all.
 
-    kept: Trace | None
-    plan: StoredPlan | None
-    ticket: Ticket | None
+    `holder` is the process that samples it already; `carried` what it has cost elsewhere, and `lost`
+    tells that a worker went away with it and nobody knows what that cost.
+    """
+
+    kept: Trace | None = None
+    plan: StoredPlan | None = None
+    ticket: Ticket | None = None
+    holder: str = ""
+    carried: Carried = NOTHING_YET
+    lost: bool = False
 
 
-NOT_WANTED = Arrival(None, None, None)
+NOT_WANTED = Arrival()

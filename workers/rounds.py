@@ -14,27 +14,32 @@ import redis
 from kombu.exceptions import OperationalError
 
 from tts_core.confidence import trace_confidence
-from tts_core.errors import ChorusError, DeadlinePassed, InvalidRequest, NoAnswer
+from tts_core.errors import ChorusError, ReplayDiverged, StrategyGone
 from tts_core.model import Fault, Plan, Round, Trace, Vote, Why
-from tts_core.run import Past, advance
+from tts_core.run import Past, advance, salvage
 from tts_core.stopping import met
-from workers.accounting import saved_tokens, total_usage, warnings_of
+from workers.endings import ending_of, fault_of
+from workers.janitor import Janitor
 from workers.records import Closing, Ending, Run, StoredPlan
+from workers.rules import rules_of
 from workers.runs import Runs
 
 GRACE_S = 0.15
+LOOK_AGAIN_S = 10.0
+SENDING_S = 5.0
 log = logging.getLogger(__name__)
 LAST = frozenset({Why.DEADLINE, Why.CANCELLED, Why.TOKEN_CAP})
 
-Publish = Callable[[str, int, StoredPlan], None]
+Publish = Callable[[str, int, Sequence[int]], None]
 
 
 class Rounds:
-    """Moves runs forward. `publish` sends a round's traces to the workers."""
+    """Moves runs forward. `publish` sends traces of a round to the workers."""
 
     def __init__(self, runs: Runs, publish: Publish) -> None:
         self.runs = runs
         self.publish = publish
+        self.janitor = Janitor(runs)
 
     @contextmanager
     def at_stake(self, run_id: str) -> Iterator[None]:
@@ -45,7 +50,7 @@ class Rounds:
             raise
         except Exception:
             fault = Fault("InternalFault", "The service had an internal error in this run.")
-            self.runs.end(run_id, Ending(fault=fault), self.runs.inbox(run_id))
+            self.runs.end(run_id, Ending(fault=fault))
             raise
 
     def step(self, run_id: str) -> None:
@@ -53,6 +58,9 @@ class Rounds:
         run = self.runs.load(run_id)
         try:
             step = advance(run.submission.request, self.history(run_id, run))
+        except (ReplayDiverged, StrategyGone) as error:
+            self.salvage(run_id, run, error)
+            return
         except ChorusError as error:
             log.exception("run %s: its strategy failed", run_id)
             self.end(run_id, run, fault=fault_of(error))
@@ -63,6 +71,16 @@ class Rounds:
             self.recall(run_id, run)
         else:
             self.end(run_id, run, vote=step)
+
+    def salvage(self, run_id: str, run: Run, error: ChorusError) -> None:
+        """End a run whose rules changed under it with the traces it has; no other rules are applied to
+        the rounds that the old ones asked for."""
+        log.error("run %s: %s", run_id, error.message)
+        traces = [trace for _, trace in sorted(run.traces.items())]
+        vote = salvage(traces, error.message)
+        fault = None if vote.winners else fault_of(error)
+        self.runs.end(run_id, ending_of(run, traces, vote=None if fault else vote, fault=fault))
+        self.runs.stop(run_id, Why.CANCELLED)
 
     def recall(self, run_id: str, run: Run) -> None:
         """Close the round that was started ahead and is not wanted any more; its traces are paid for."""
@@ -78,7 +96,7 @@ class Rounds:
         stored = StoredPlan.of(plan.samplings, run.sampled_before(number), plan.until)
         if run.is_open:
             if number not in run.published:
-                self.send(run_id, number, run.plans[number])
+                self.resend(run_id, run, number)
             if run.plans[number].ahead:
                 stored = replace(stored, ahead=True)
                 self.runs.record_guard(run_id, number, stored)
@@ -93,12 +111,14 @@ class Rounds:
 
     def open(self, run_id: str, number: int, plan: StoredPlan) -> None:
         """Start a round, once."""
-        if self.runs.record_plan(run_id, number, plan):
+        if self.runs.record_plan(run_id, number, plan, time.time()):
+            self.runs.rules(run_id, rules_of(self.runs.load(run_id).submission.request.strategy))
             self.send(run_id, number, plan)
 
     def send(self, run_id: str, number: int, plan: StoredPlan) -> None:
         """Publish a round and write down that it was."""
-        self.publish(run_id, number, plan)
+        self.runs.sending(run_id, number, time.time())
+        self.publish(run_id, number, plan.indexes)
         self.runs.record_published(run_id, number)
 
     def stop_if_decided(self, run_id: str, number: int) -> None:
@@ -123,6 +143,18 @@ class Rounds:
             for trace in traces
         ]
 
+    def resend(self, run_id: str, run: Run, number: int) -> None:
+        """Publish a round whose publisher has died on the way; one may still be at it for a while."""
+        if time.time() > run.sent_s.get(number, 0.0) + SENDING_S:
+            self.send(run_id, number, run.plans[number])
+
+    def collected(self, run_id: str, number: int) -> None:
+        """A chord over traces of a round is through. It may have been one over those only that were
+        missing: while others run the round stays open."""
+        run = self.runs.load(run_id)
+        if number < len(run.plans) and (run.is_full(number) or run.stop or number in run.stops):
+            self.close(run_id, number, Why.COMPLETE)
+
     def close(self, run_id: str, number: int, why: Why) -> None:
         """Close a round with the traces that are kept, and go on."""
         run = self.runs.load(run_id)
@@ -142,7 +174,10 @@ class Rounds:
             self.runs.schedule(run_id, time.time() + GRACE_S)
 
     def look(self, run_id: str) -> None:
-        """A run's time has come: stop it at its deadline, or close what was stopped a grace ago."""
+        """A run's time has come: end what is due in it, and mend what a fault has left undone."""
+        now_s = time.time()
+        # Before the record is read: whoever stops the run meanwhile then has it looked at sooner.
+        self.runs.postpone(run_id, now_s + LOOK_AGAIN_S)
         try:
             run = self.runs.load(run_id)
         except KeyError:
@@ -150,22 +185,41 @@ class Rounds:
         if run is None or self.runs.has_ended(run_id):
             self.runs.forget_deadline(run_id)
             return
+        if why := due(run, now_s):
+            self.stop(run_id, why)
+            return
+        self.runs.schedule(run_id, next_look_s(run, now_s))
         number = len(run.closings)
         stopped = run.stop or run.stops.get(number)
-        if stopped is None and time.time() >= run.submission.deadline_s:
-            self.stop(run_id, Why.DEADLINE)
-            return
-        self.runs.schedule(run_id, max(run.submission.deadline_s, time.time() + 1))
         if stopped and run.is_open:
             self.close(run_id, number, stopped)
-        elif stopped:
+        elif stopped or not run.is_open:
+            self.take_up(run_id, run)
+        else:
+            self.mend(run_id, run)
+
+    def take_up(self, run_id: str, run: Run) -> None:
+        """Go on with a run that stands between two rounds; one that was never acknowledged is nobody's."""
+        if run.acknowledged or run.plans or run.stop:
             self.step(run_id)
+
+    def mend(self, run_id: str, run: Run) -> None:
+        """Close rounds whose callback was lost, and publish again what was lost on its way."""
+        for number in range(len(run.closings), len(run.plans)):
+            if run.is_full(number):
+                self.collected(run_id, number)
+            elif number not in run.published:
+                self.resend(run_id, run, number)
+            elif lost := self.janitor.lost(run_id, run, number):
+                log.warning("run %s round %d: %d traces were lost; sent again", run_id, number, len(lost))
+                self.publish(run_id, number, lost)
 
     def history(self, run_id: str, run: Run) -> list[Past]:
         """The closed rounds as the strategy sees them."""
         return [
             Past(
                 planned=len(run.plans[number].which),
+                plan=self.runs.plan_in_force(run_id, number).judging,
                 round=Round(self.seen(run_id, run, number), last=closing.why in LAST),
             )
             for number, closing in enumerate(run.closings)
@@ -181,61 +235,24 @@ class Rounds:
 
     def end(self, run_id: str, run: Run, *, vote: Vote | None = None, fault: Fault | None = None) -> None:
         """Write down how the run ended."""
-        traces = run.all_traces()
-        why = ended_by(run, vote)
-        request = run.submission.request
-        ending = Ending(
-            vote=vote,
-            fault=fault or fault_in(run, traces, why),
-            why=why,
-            usage=total_usage(traces),
-            saved_tokens=saved_tokens(request, traces),
-            traces=tuple(traces),
-            rounds=len(run.closings),
-            elapsed_s=time.time() - run.submission.created_s,
-            upstream_s=sum(slowest(run, number) for number in range(len(run.closings))),
-            warnings=warnings_of(request, traces),
-        )
-        self.runs.end(run_id, ending, run.submission.inbox)
+        self.runs.end(run_id, ending_of(run, run.all_traces(), vote=vote, fault=fault))
 
 
-def ended_by(run: Run, vote: Vote | None) -> Why:
-    """What ended the sampling: the last round's reason, or the strategy's own consensus."""
-    why = run.closings[-1].why if run.closings else run.stop or Why.COMPLETE
-    return Why.CONSENSUS if why is Why.COMPLETE and vote is not None and vote.decided else why
-
-
-def slowest(run: Run, number: int) -> float:
-    """How long the slowest trace of a round took, in seconds."""
-    return max((trace.elapsed_s for trace in run.closed_traces(number)), default=0.0)
-
-
-def fault_in(run: Run, traces: Sequence[Trace], why: Why) -> Fault | None:
-    """Why the run has no answer to give; None when it has one."""
-    request = run.submission.request
-    usable = [trace for trace in traces if trace.usable]
-    if usable and request.require_logprobs and not any(trace.confidence for trace in usable):
-        return fault_of(
-            InvalidRequest(
-                "The upstream gave no usable logprobs for this model, which tts_require_logprobs asks for.",
-                param="tts_require_logprobs",
-                code="logprobs_unavailable",
-            )
-        )
-    if len(usable) >= max(1, request.limits.min_traces):
+def due(run: Run, now_s: float) -> Why | None:
+    """Why a run is to be stopped now: its deadline has passed, or nobody waits for it any more."""
+    if run.stop:
         return None
-    faults = [trace.fault for trace in traces if trace.fault]
-    if faults and not usable and why is Why.COMPLETE:
-        return faults[0]
-    return fault_of(too_few(len(usable), request.limits.min_traces, why))
+    if now_s >= run.submission.deadline_s:
+        return Why.DEADLINE
+    abandoned = run.orphaned_s is not None and run.waiting <= 0 and now_s >= run.orphaned_s
+    return Why.CANCELLED if abandoned else None
 
 
-def too_few(usable: int, needed: int, why: Why) -> NoAnswer:
-    """The run ended before it had the traces it needed."""
-    kind = DeadlinePassed if why is Why.DEADLINE else NoAnswer
-    return kind(f"The run ended ({why.value}) with {usable} usable traces; {max(1, needed)} are needed.")
-
-
-def fault_of(error: ChorusError) -> Fault:
-    """An error as a value that can be kept."""
-    return Fault(type(error).__name__, error.message, param=error.param, code=error.code)
+def next_look_s(run: Run, now_s: float) -> float:
+    """When to look at a run again (epoch)."""
+    times = [now_s + LOOK_AGAIN_S]
+    if now_s < run.submission.deadline_s:
+        times.append(run.submission.deadline_s)
+    if run.orphaned_s is not None:
+        times.append(max(now_s + GRACE_S, run.orphaned_s))
+    return min(times)

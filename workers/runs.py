@@ -1,23 +1,24 @@
-"""The record of runs in Redis; the only module that knows a key's name.
+"""The record of runs in Redis.
 
 Of each run: a hash of small JSON (submission, plans, closings, trace summaries), a hash of compressed
 texts, its ending, and an append-only stream of events. Everything expires.
 """
 
+import math
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 
 from tts_core.model import Trace, Why
+from workers import keys
 from workers.json_fields import by_number, decode, encode, numbered
 from workers.records import (
-    NOT_WANTED,
-    Arrival,
     Closing,
     Ending,
     Run,
@@ -29,73 +30,75 @@ from workers.records import (
     Word,
 )
 
-DEADLINES = "chorus:deadlines"
-STOPS = "chorus:stops"
-MODELS = "chorus:models"
-WORKERS = "chorus:workers"
 TEXTS_AT_ONCE = 64
 PLANS_CACHED = 8  # a plan holds its messages, images included
 TICKETS_CACHED = 1024
 POOL = 4000
+FIRST_LOOK_S = 5.0
+PARTS = ("", "texts", "confidences", "events", "ending", "inboxes")
+LONGEST_PAUSE_S = 1.0
 
 
-def connect(url: str, *, most: int = POOL) -> redis.Redis:
+def connect(url: str, *, most: int = POOL, tries: int = 0) -> redis.Redis:
     """A client with up to `most` connections; who needs one more waits for it.
 
-    redis-py's own pool refuses the 101st, and then a burst loses what it wanted to write.
+    redis-py's own pool refuses the 101st, and then a burst loses what it wanted to write. With `tries`
+    it waits for a server that is away, about a second each.
     """
     pool = redis.BlockingConnectionPool.from_url(
-        url, max_connections=most, timeout=30, socket_connect_timeout=5, socket_timeout=30
+        url,
+        max_connections=most,
+        timeout=30,
+        socket_connect_timeout=5,
+        socket_timeout=30,
+        retry=Retry(ExponentialBackoff(cap=LONGEST_PAUSE_S, base=0.05), tries),
     )
     return redis.Redis.from_pool(pool)
-
-
-def key_of(run_id: str, part: str = "") -> str:
-    """The run's hash, or one of its parts: texts, confidences, events, ending."""
-    return f"chorus:run:{run_id}:{part}" if part else f"chorus:run:{run_id}"
 
 
 class Runs:
     """Reads and writes runs. Every write is idempotent: the first one stands."""
 
-    def __init__(self, store: redis.Redis, ttl_s: int) -> None:
+    def __init__(self, store: redis.Redis, ttl_s: int, longest_s: float = 0.0) -> None:
+        """Runs are kept `ttl_s` after their ending; open ones, which may last `longest_s`, as much more."""
         self.store: Any = store  # redis-py's hints cannot tell that replies are bytes
         self.ttl_s = ttl_s
+        self.open_s = ttl_s + math.ceil(longest_s)
         self.plan = lru_cache(maxsize=PLANS_CACHED)(self._plan)
         self.ticket = lru_cache(maxsize=TICKETS_CACHED)(self._ticket)
 
-    def open(self, run_id: str, submission: Submission) -> None:
-        """Write down a new run and its deadline."""
+    def open(self, run_id: str, submission: Submission, inbox: str = "") -> None:
+        """Write down a new run, its deadline and who waits for it; a second time changes nothing."""
+        ticket = Ticket(
+            submission.deadline_s,
+            submission.request_id,
+            submission.request.limits.max_total_tokens,
+            submission.source,
+        )
+        fields = {"submission": encode(submission), "ticket": encode(ticket)}
         with self.store.pipeline(transaction=True) as pipe:
-            ticket = Ticket(
-                submission.deadline_s,
-                submission.request_id,
-                submission.request.limits.max_total_tokens,
-                submission.inbox,
-            )
-            pipe.hset(key_of(run_id), mapping={"submission": encode(submission), "ticket": encode(ticket)})
-            pipe.expire(key_of(run_id), self.ttl_s)
-            pipe.zadd(DEADLINES, {run_id: submission.deadline_s})
+            pipe.set(keys.owner(run_id), submission.owner, ex=2 * self.open_s)
+            for name, value in fields.items():
+                pipe.hsetnx(keys.run(run_id), name, value)
+            if inbox:
+                pipe.sadd(keys.run(run_id, "inboxes"), inbox)
+                pipe.expire(keys.run(run_id, "inboxes"), self.open_s)
+                pipe.hset(keys.run(run_id), "waiting", 1)
+            pipe.expire(keys.run(run_id), self.open_s)
+            first_look_s = min(submission.deadline_s, submission.created_s + FIRST_LOOK_S)
+            pipe.zadd(keys.DEADLINES, {run_id: first_look_s}, nx=True)
             pipe.execute()
 
-    def arrive(self, run_id: str, number: int, index: int) -> Arrival:
-        """Whether trace `index` of round `number` is still to be sampled, and how."""
-        ends = ("stop", f"stop:{number}", f"closing:{number}")
-        kept, guard, *ended = self.store.hmget(key_of(run_id), f"trace:{index}", f"guard:{number}", *ends)
-        if kept:
-            return Arrival(decode(kept, Trace), None, None)
-        if any(ended):
-            return NOT_WANTED
-        plan = decode(guard, StoredPlan) if guard else self.plan(run_id, number)
-        return Arrival(None, plan, self.ticket(run_id))
+    def acknowledge(self, run_id: str) -> None:
+        """Note that the run was handed to the workers: from now on it is not to be lost."""
+        self.store.hset(keys.run(run_id), "acknowledged", 1)
+
+    def is_acknowledged(self, run_id: str) -> bool:
+        """Whether the run was handed to the workers."""
+        return bool(self.store.hexists(keys.run(run_id), "acknowledged"))
 
     def _ticket(self, run_id: str) -> Ticket:
         return decode(self.field(run_id, "ticket"), Ticket)
-
-    def inbox(self, run_id: str) -> str:
-        """Who waits for the run; nobody once it has expired."""
-        ticket = self.store.hget(key_of(run_id), "ticket")
-        return decode(ticket, Ticket).inbox if ticket else ""
 
     def _plan(self, run_id: str, number: int) -> StoredPlan:
         return decode(self.field(run_id, f"plan:{number}"), StoredPlan)
@@ -103,12 +106,12 @@ class Runs:
     def plan_in_force(self, run_id: str, number: int) -> StoredPlan:
         """The plan of a round; the one that came later for a round that was started ahead."""
         plan = self.plan(run_id, number)
-        guard = self.store.hget(key_of(run_id), f"guard:{number}") if plan.ahead else None
+        guard = self.store.hget(keys.run(run_id), f"guard:{number}") if plan.ahead else None
         return decode(guard, StoredPlan) if guard else plan
 
     def field(self, run_id: str, name: str) -> bytes:
         """One field of the run's hash. Raises KeyError when the run has expired."""
-        value = self.store.hget(key_of(run_id), name)
+        value = self.store.hget(keys.run(run_id), name)
         if value is None:
             raise KeyError(f"{name} of run {run_id}")
         return value
@@ -118,20 +121,20 @@ class Runs:
         with self.store.pipeline(transaction=True) as pipe:
             if confidences:
                 pipe.hsetnx(
-                    key_of(run_id, "confidences"), str(trace.index), array("d", confidences).tobytes()
+                    keys.run(run_id, "confidences"), str(trace.index), array("d", confidences).tobytes()
                 )
-                pipe.expire(key_of(run_id, "confidences"), self.ttl_s)
-            pipe.hsetnx(key_of(run_id), f"trace:{trace.index}", encode(trace))
-            pipe.expire(key_of(run_id), self.ttl_s)
-            pipe.hsetnx(key_of(run_id, "texts"), str(trace.index), zlib.compress(encode(text), 1))
-            pipe.expire(key_of(run_id, "texts"), self.ttl_s)
-            pipe.xadd(key_of(run_id, "events"), {"type": "trace", "data": encode(trace)})
-            pipe.expire(key_of(run_id, "events"), self.ttl_s)
+                pipe.expire(keys.run(run_id, "confidences"), self.open_s)
+            pipe.hsetnx(keys.run(run_id), f"trace:{trace.index}", encode(trace))
+            pipe.expire(keys.run(run_id), self.open_s)
+            pipe.hsetnx(keys.run(run_id, "texts"), str(trace.index), zlib.compress(encode(text), 1))
+            pipe.expire(keys.run(run_id, "texts"), self.open_s)
+            pipe.xadd(keys.run(run_id, "events"), {"type": "trace", "data": encode(trace)})
+            pipe.expire(keys.run(run_id, "events"), self.open_s)
             pipe.execute()
 
     def load(self, run_id: str) -> Run:
         """The run as it stands. Raises KeyError when it is not (or no longer) known."""
-        fields = {key.decode(): value for key, value in self.store.hgetall(key_of(run_id)).items()}
+        fields = {key.decode(): value for key, value in self.store.hgetall(keys.run(run_id)).items()}
         if "submission" not in fields:
             raise KeyError(run_id)
         return Run(
@@ -141,36 +144,51 @@ class Runs:
             traces={index: decode(value, Trace) for index, value in by_number(fields, "trace").items()},
             stop=Why(fields["stop"].decode()) if "stop" in fields else None,
             stops={number: Why(value.decode()) for number, value in by_number(fields, "stop").items()},
+            sent_s={number: float(value) for number, value in by_number(fields, "sent").items()},
             published=frozenset(by_number(fields, "published")),
+            rules=fields.get("rules", b"").decode(),
+            acknowledged="acknowledged" in fields,
+            waiting=int(fields.get("waiting", 0)),
+            orphaned_s=float(fields["orphaned"]) if "orphaned" in fields else None,
         )
 
     def confidences(self, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[float, ...]]:
         """The token confidences (nats) of those traces that kept them."""
-        rows = self.store.hmget(key_of(run_id, "confidences"), list(map(str, indexes))) if indexes else []
+        rows = self.store.hmget(keys.run(run_id, "confidences"), list(map(str, indexes))) if indexes else []
         return {i: tuple(array("d", row)) for i, row in zip(indexes, rows, strict=True) if row}
 
     def ended(self, run_id: str, plan: StoredPlan) -> list[Trace]:
         """The traces of a round that have ended so far, in sampling order."""
-        rows = self.store.hmget(key_of(run_id), [f"trace:{index}" for index in plan.indexes])
+        rows = self.store.hmget(keys.run(run_id), [f"trace:{index}" for index in plan.indexes])
         return [decode(row, Trace) for row in rows if row]
 
-    def record_plan(self, run_id: str, number: int, plan: StoredPlan) -> bool:
+    def record_plan(self, run_id: str, number: int, plan: StoredPlan, now_s: float) -> bool:
         """Write down the plan of a round; whether this was the first to do so."""
-        first = bool(self.store.hsetnx(key_of(run_id), f"plan:{number}", encode(plan)))
+        first = bool(self.store.hsetnx(keys.run(run_id), f"plan:{number}", encode(plan)))
         if first:
+            self.sending(run_id, number, now_s)
             self.tell(run_id, "round", encode({"number": number, "traces": len(plan.which)}))
             self.tell_threshold(run_id, number, plan)
         return first
 
+    def sending(self, run_id: str, number: int, now_s: float) -> None:
+        """Note that somebody begins to send a round to the workers."""
+        self.store.hset(keys.run(run_id), f"sent:{number}", now_s)
+
     def record_published(self, run_id: str, number: int) -> None:
         """Note that a round was sent to the workers."""
-        self.store.hset(key_of(run_id), f"published:{number}", 1)
+        self.store.hset(keys.run(run_id), f"published:{number}", 1)
+
+    def rules(self, run_id: str, fingerprint: str) -> str:
+        """The rules that the run began under: those with this fingerprint unless it has begun already."""
+        self.store.hsetnx(keys.run(run_id), "rules", fingerprint)
+        return self.field(run_id, "rules").decode()
 
     def record_guard(self, run_id: str, number: int, plan: StoredPlan) -> bool:
         """Have the traces of a round that runs already judged by its plan, which came later."""
-        if not self.store.hsetnx(key_of(run_id), f"guard:{number}", encode(plan)):
+        if not self.store.hsetnx(keys.run(run_id), f"guard:{number}", encode(plan)):
             return False
-        self.store.publish(STOPS, encode(Word(run_id, number, guard=plan)))
+        self.store.publish(keys.STOPS, encode(Word(run_id, number, guard=plan)))
         self.tell_threshold(run_id, number, plan)
         return True
 
@@ -181,7 +199,8 @@ class Runs:
 
     def events(self, run_id: str, after: str, block_s: float) -> list[RunEvent]:
         """What happened in a run after an id ("0": all); waits for the first up to `block_s`."""
-        found = self.store.xread({key_of(run_id, "events"): after}, block=round(block_s * 1000), count=256)
+        log = keys.run(run_id, "events")
+        found = self.store.xread({log: after}, block=round(block_s * 1000), count=256)
         return [
             RunEvent(name.decode(), fields[b"type"].decode(), fields[b"data"])
             for _, entries in found
@@ -191,25 +210,25 @@ class Runs:
     def tell(self, run_id: str, kind: str, data: bytes) -> None:
         """Append to the run's events."""
         with self.store.pipeline(transaction=False) as pipe:
-            pipe.xadd(key_of(run_id, "events"), {"type": kind, "data": data})
-            pipe.expire(key_of(run_id, "events"), self.ttl_s)
+            pipe.xadd(keys.run(run_id, "events"), {"type": kind, "data": data})
+            pipe.expire(keys.run(run_id, "events"), self.open_s)
             pipe.execute()
 
     def record_closing(self, run_id: str, number: int, closing: Closing) -> bool:
         """Decide how a round closed; whether this was the first to do so."""
-        return bool(self.store.hsetnx(key_of(run_id), f"closing:{number}", encode(closing)))
+        return bool(self.store.hsetnx(keys.run(run_id), f"closing:{number}", encode(closing)))
 
     def stop(self, run_id: str, why: Why, number: int | None = None) -> bool:
         """Ask the traces of the run, or of one round, to stop; whether it was not asked before."""
         name = "stop" if number is None else f"stop:{number}"
-        if not self.store.hsetnx(key_of(run_id), name, why.value):
+        if not self.store.hsetnx(keys.run(run_id), name, why.value):
             return False
-        self.store.publish(STOPS, encode(Word(run_id, number, why=why)))
+        self.store.publish(keys.STOPS, encode(Word(run_id, number, why=why)))
         return True
 
     def said(self, run_id: str) -> list[Word]:
         """All that was said to a run so far."""
-        fields = {key.decode(): value for key, value in self.store.hgetall(key_of(run_id)).items()}
+        fields = {key.decode(): value for key, value in self.store.hgetall(keys.run(run_id)).items()}
         whole = [Word(run_id, None, why=Why(fields["stop"].decode()))] if "stop" in fields else []
         rounds = [Word(run_id, n, why=Why(v.decode())) for n, v in by_number(fields, "stop").items()]
         guards = by_number(fields, "guard").items()
@@ -217,41 +236,51 @@ class Runs:
 
     def spend(self, run_id: str, tokens: int) -> int:
         """Count received tokens; how many the whole run has received."""
-        return int(self.store.hincrby(key_of(run_id), "tokens", tokens))
+        return int(self.store.hincrby(keys.run(run_id), "tokens", tokens))
 
     def schedule(self, run_id: str, at_s: float) -> None:
+        """Have the run looked at by `at_s` (epoch) at the latest."""
+        self.store.zadd(keys.DEADLINES, {run_id: at_s}, lt=True)
+
+    def postpone(self, run_id: str, at_s: float) -> None:
         """Have the run looked at again at `at_s` (epoch)."""
-        self.store.zadd(DEADLINES, {run_id: at_s})
+        self.store.zadd(keys.DEADLINES, {run_id: at_s}, xx=True)
 
     def due(self, now_s: float) -> list[str]:
         """The runs whose time has come."""
-        return [name.decode() for name in self.store.zrangebyscore(DEADLINES, 0, now_s)]
+        return [name.decode() for name in self.store.zrangebyscore(keys.DEADLINES, 0, now_s)]
 
     def forget_deadline(self, run_id: str) -> None:
         """The run needs no further look."""
-        self.store.zrem(DEADLINES, run_id)
+        self.store.zrem(keys.DEADLINES, run_id)
 
-    def end(self, run_id: str, ending: Ending, inbox: str) -> bool:
+    def end(self, run_id: str, ending: Ending) -> bool:
         """Write down the ending, tell of it, wake who waits; whether this was the first ending."""
-        if not self.store.set(key_of(run_id, "ending"), encode(ending), nx=True, ex=self.ttl_s):
+        if not self.store.set(keys.run(run_id, "ending"), encode(ending), nx=True, ex=self.ttl_s):
             return False
         with self.store.pipeline(transaction=False) as pipe:
-            if inbox:
+            pipe.zrem(keys.DEADLINES, run_id)
+            pipe.xadd(keys.run(run_id, "events"), {"type": "end", "data": b"{}"})
+            self.renew(run_id, pipe)
+            for inbox in self.store.smembers(keys.run(run_id, "inboxes")):
                 pipe.rpush(inbox, run_id)
                 pipe.expire(inbox, self.ttl_s)
-            pipe.zrem(DEADLINES, run_id)
-            pipe.xadd(key_of(run_id, "events"), {"type": "end", "data": b"{}"})
-            pipe.expire(key_of(run_id, "events"), self.ttl_s)
             pipe.execute()
         return True
 
+    def renew(self, run_id: str, pipe: Any) -> None:
+        """Keep an ended run for its whole time from now on."""
+        for part in PARTS:
+            pipe.expire(keys.run(run_id, part), self.ttl_s)
+        pipe.expire(keys.owner(run_id), 2 * self.ttl_s)
+
     def has_ended(self, run_id: str) -> bool:
         """Whether the run has an ending."""
-        return bool(self.store.exists(key_of(run_id, "ending")))
+        return bool(self.store.exists(keys.run(run_id, "ending")))
 
     def ending(self, run_id: str) -> Ending | None:
         """How the run ended; None while it runs."""
-        raw = self.store.get(key_of(run_id, "ending"))
+        raw = self.store.get(keys.run(run_id, "ending"))
         return decode(raw, Ending) if raw else None
 
     def texts(self, run_id: str, indexes: Iterable[int]) -> dict[int, Text]:
@@ -260,30 +289,8 @@ class Runs:
         found: dict[int, Text] = {}
         for start in range(0, len(wanted), TEXTS_AT_ONCE):
             some = wanted[start : start + TEXTS_AT_ONCE]
-            rows = self.store.hmget(key_of(run_id, "texts"), [str(index) for index in some])
+            rows = self.store.hmget(keys.run(run_id, "texts"), [str(index) for index in some])
             found |= {
                 i: decode(zlib.decompress(row), Text) for i, row in zip(some, rows, strict=True) if row
             }
         return found
-
-    def models(self) -> list[dict[str, Any]] | None:
-        """The upstream's models as kept; None when the list is too old."""
-        raw = self.store.get(MODELS)
-        return msgspec.json.decode(raw) if raw else None
-
-    def keep_models(self, models: list[dict[str, Any]], ttl_s: int) -> None:
-        """Keep the upstream's models for all web processes."""
-        self.store.set(MODELS, encode(models), ex=ttl_s)
-
-    def beat(self, worker: str, facts: Mapping[str, Any], now_s: float) -> None:
-        """Sign of life of a worker process."""
-        self.store.hset(WORKERS, worker, encode({**facts, "beat_s": now_s}))
-
-    def workers(self, since_s: float) -> dict[str, Any]:
-        """The worker processes that gave a sign of life after `since_s`; the others are forgotten."""
-        found = {
-            name.decode(): msgspec.json.decode(raw) for name, raw in self.store.hgetall(WORKERS).items()
-        }
-        if silent := [name for name, facts in found.items() if facts["beat_s"] < since_s]:
-            self.store.hdel(WORKERS, *silent)
-        return {name: facts for name, facts in found.items() if facts["beat_s"] >= since_s}

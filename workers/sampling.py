@@ -5,12 +5,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tts_core.errors import UpstreamBusy, UpstreamError, UpstreamRefused
+from tts_core.errors import UpstreamBusy, UpstreamError, UpstreamRefused, UpstreamUnreachable
 from tts_core.model import Fault, Finish, Sampling, Trace, Usage, Why
 from tts_core.tracing import Chunk, TraceBuilder
 from workers.call import Call
 from workers.pacing import gather, give_way, in_flight
-from workers.records import NOTHING, StoredPlan, Text
+from workers.records import NOTHING, Carried, StoredPlan, Text
 from workers.stopping import Watch
 from workers.transport import Hooks
 from workers.upstream import stream_chat
@@ -19,6 +19,7 @@ from workers.wire import raw_logprobs
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 UPSTREAM_FINISHES = frozenset(Finish) - {Finish.STOPPED, Finish.FAILED}
+LOST = "A worker was lost while it sampled this trace; what that attempt had cost is not in the usage."
 NO_LOGPROBS = "The upstream refused logprobs; the trace was sampled without them."
 
 
@@ -48,6 +49,13 @@ class Account:
     first_token_s: float | None = None
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, call: Call) -> "Account":
+        """What the trace had cost before it came here."""
+        carried = call.carried
+        notes = (LOST,) if call.lost else ()
+        return cls(carried.usage, carried.unreported, carried.attempts, notes=notes)
+
     def settle(self, builder: TraceBuilder) -> None:
         """Add an attempt: the upstream's own account, else the tokens that arrived."""
         count = builder.counted_tokens
@@ -58,17 +66,34 @@ class Account:
             self.unreported += count
 
 
+class HandedBack(Exception):
+    """Another process is to have the trace; what it has cost so far."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__()
+        self.carried = Carried(account.usage, account.unreported, account.attempts)
+
+
 def sample(call: Call, watch: Watch) -> Sampled:
-    """Sample one trace, with retries, until it ends, is stopped or has failed for good."""
+    """Sample one trace, with retries, until it ends, is stopped or has failed for good.
+
+    Raises HandedBack when this process is to end and the trace can begin anew elsewhere.
+    """
     started = time.monotonic()
-    account = Account()
+    account = Account.of(call)
     while True:
+        if watch.handed_back and not watch.why:
+            raise HandedBack(account)
         account.attempts += 1
         builder = TraceBuilder(call.sampling)
         fault = attempt(call, builder, account, watch)
         account.settle(builder)
         if end := end_of(builder, fault, watch):
             return told(call, builder, account, end, started)
+        if watch.handed_back and has_relayed(call, builder):
+            return told(call, builder, account, End(Finish.FAILED, fault=broken_off()), started)
+        if watch.handed_back:
+            continue
         if refuses_logprobs(fault, call.sampling):
             account.notes += (NO_LOGPROBS,)
             call = replace(call, sampling=replace(call.sampling, top_logprobs=0))
@@ -76,7 +101,7 @@ def sample(call: Call, watch: Watch) -> Sampled:
         pause_s = pause(call, builder, account.attempts, fault)
         if pause_s is None:
             return told(call, builder, account, End(Finish.FAILED, fault=fault), started)
-        if watch.stopped.wait(pause_s):
+        if watch.stopped.wait(pause_s) and watch.why:
             return told(call, builder, account, End(Finish.STOPPED, watch.why), started)
 
 
@@ -104,7 +129,8 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
                 show(call, builder, chunk)
                 if account.first_token_s is None and builder.counted_tokens:
                     account.first_token_s = time.monotonic() - asked_s
-                if watch.why or builder.below:
+                watch.tokens = builder.counted_tokens
+                if watch.why or watch.handed_back or builder.below:
                     break
                 give_way(reads)
     except UpstreamError as error:
@@ -134,6 +160,8 @@ def end_of(builder: TraceBuilder, fault: UpstreamError | None, watch: Watch) -> 
         return End(finish_of(builder.finish))
     if watch.why:
         return End(Finish.STOPPED, watch.why)
+    if watch.handed_back:
+        return None
     return End(Finish.STOPPED, Why.THRESHOLD) if fault is None else None
 
 
@@ -150,14 +178,23 @@ def refuses_logprobs(fault: UpstreamError | None, sampling: Sampling) -> bool:
 
 def pause(call: Call, builder: TraceBuilder, attempts: int, fault: UpstreamError | None) -> float | None:
     """Seconds to wait before the next attempt; None when there is to be none."""
-    said_already = call.sampling.relay and builder.counted_tokens
-    if isinstance(fault, UpstreamRefused) or attempts > call.retries or said_already:
+    if isinstance(fault, UpstreamRefused) or attempts > call.retries or has_relayed(call, builder):
         return None
     wait_s = FIRST_PAUSE_S * 2 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311
     if isinstance(fault, UpstreamBusy) and fault.retry_after_s is not None:
         wait_s = fault.retry_after_s
     too_long = wait_s > LONGEST_PAUSE_S or time.time() + wait_s >= call.deadline_s
     return None if too_long else wait_s
+
+
+def has_relayed(call: Call, builder: TraceBuilder) -> bool:
+    """Whether a client has read the beginning of the trace: another attempt would say other things."""
+    return call.sampling.relay and builder.counted_tokens > 0
+
+
+def broken_off() -> UpstreamUnreachable:
+    """What a client is told whose stream cannot go on."""
+    return UpstreamUnreachable("The worker that passed this stream on has ended; ask again.")
 
 
 def finish_of(word: str) -> Finish:
@@ -179,8 +216,26 @@ def fault_of(error: UpstreamError) -> Fault:
 
 def defective(call: Call) -> Sampled:
     """A trace that failed by a defect of ours."""
-    fault = Fault("InternalFault", "The service could not read this trace.")
-    trace = Trace(index=call.index, finish=Finish.FAILED, fault=fault)
+    return failed(call, Fault("InternalFault", "The service could not read this trace."))
+
+
+def interrupted(call: Call) -> Sampled:
+    """A trace that a lost worker had begun to pass on to a client."""
+    return failed(call, fault_of(broken_off()))
+
+
+def failed(call: Call, fault: Fault) -> Sampled:
+    """A trace without a word."""
+    account = Account.of(call)
+    trace = Trace(
+        index=call.index,
+        finish=Finish.FAILED,
+        fault=fault,
+        usage=account.usage,
+        unreported=account.unreported,
+        attempts=account.attempts,
+        notes=account.notes,
+    )
     return Sampled(trace, Text({"role": "assistant", "content": None}, Finish.FAILED.value), ())
 
 

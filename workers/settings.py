@@ -10,6 +10,7 @@ from environs import Env, EnvError
 
 SECRET = "***"  # noqa: S105 - what is shown instead of one
 UNIX_PATH_BYTES = 100
+BATCH_WINDOW_S = 86_400.0
 
 
 class SettingsError(Exception):
@@ -82,6 +83,13 @@ class Settings:
         "REQUEST_TIMEOUT_S", 600.0, "Longest life of a request; ends as a deadline does."
     )
 
+    job_timeout_s: float = setting(
+        "JOB_TIMEOUT_S", 3600.0, "Longest life of a job that nobody waits for; ends as a deadline does."
+    )
+    drain_s: float = setting(
+        "DRAIN_S", 10.0, "How long a worker told to stop lets its traces end before others get them."
+    )
+
     redis_url: str = setting(
         "REDIS_URL",
         "",
@@ -133,6 +141,11 @@ class Settings:
         if self.openai_api_key:
             return Upstream("openai", "https://api.openai.com/v1", self.openai_api_key, "openai/")
         return Upstream("demo", f"http://{self.demo_host}:{self.demo_port}/v1", "")
+
+    @property
+    def longest_s(self) -> float:
+        """The longest that a run may be open."""
+        return max(self.request_timeout_s, self.job_timeout_s, BATCH_WINDOW_S)
 
     @property
     def embedded_redis(self) -> bool:

@@ -12,31 +12,46 @@ import msgspec
 import redis
 
 from tts_core.model import Why
-from workers.records import StoredPlan, Word
-from workers.runs import STOPS, Runs
+from workers import keys
+from workers.records import Holding, StoredPlan, Word
+from workers.runs import Runs
 
 RECONNECT_S = 0.5
 log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One trace's view: why it is to stop (None: it is not), what it is judged by, its socket."""
+    """One trace's view: why it is to stop (None: it is not), whether another process is to have it,
+    what it is judged by, its socket. `tokens` is how many it has received."""
 
-    def __init__(self) -> None:
+    def __init__(self, index: int) -> None:
+        self.index = index
         self.why: Why | None = None
         self.guard: StoredPlan | None = None
+        self.handed_back = False
         self.stopped = Event()
         self.line: socket.socket | None = None
+        self.began_s = time.monotonic()
+        self.tokens = 0
 
     def connected(self, line: socket.socket) -> None:
         """The trace reads from this socket now."""
         self.line = line
-        if self.why:
+        if self.why or self.handed_back:
             self.shut(line)
 
     def stop(self, why: Why) -> None:
         """Tell the trace and wake it, wherever it waits."""
         self.why = why
+        self.wake()
+
+    def hand_back(self) -> None:
+        """Have the trace given to another process."""
+        self.handed_back = True
+        self.wake()
+
+    def wake(self) -> None:
+        """End whatever the trace waits for."""
         self.stopped.set()
         if self.line:
             self.shut(self.line)
@@ -57,11 +72,13 @@ class Stops:
         self.runs = runs
         self.watches: defaultdict[str, dict[Watch, int]] = defaultdict(dict)
         self.lock = Lock()
+        self.draining = False
 
     @contextmanager
-    def watch(self, run_id: str, number: int) -> Iterator[Watch]:
+    def watch(self, run_id: str, number: int, index: int) -> Iterator[Watch]:
         """Have a trace of a round told when to stop."""
-        watch = Watch()
+        watch = Watch(index)
+        watch.handed_back = self.draining
         with self.lock:
             self.watches[run_id][watch] = number
         try:
@@ -71,6 +88,38 @@ class Stops:
                 del self.watches[run_id][watch]
                 if not self.watches[run_id]:
                     del self.watches[run_id]
+
+    def has(self, run_id: str, index: int, but: Watch) -> bool:
+        """Whether this process samples a trace already, beside the watch that asks."""
+        with self.lock:
+            return any(w.index == index and w is not but for w in self.watches.get(run_id, ()))
+
+    def held(self) -> dict[str, Holding]:
+        """What this process has of which runs."""
+        now_s = time.monotonic()
+        with self.lock:
+            found = [(run_id, list(watches)) for run_id, watches in self.watches.items()]
+        return {
+            run_id: Holding(
+                at_s=time.time(),
+                indexes=tuple(watch.index for watch in watches),
+                tokens=sum(watch.tokens for watch in watches),
+                ages_s=sum(now_s - watch.began_s for watch in watches),
+            )
+            for run_id, watches in found
+        }
+
+    def count(self) -> int:
+        """How many traces this process has."""
+        return sum(map(len, self.watches.values()))
+
+    def hand_back(self) -> None:
+        """Have all traces of this process, and those that still come, given to others."""
+        self.draining = True
+        with self.lock:
+            found = [watch for watches in self.watches.values() for watch in watches]
+        for watch in found:
+            watch.hand_back()
 
     def tell(self, word: Word) -> None:
         """Pass a word on to the traces it concerns."""
@@ -98,7 +147,7 @@ class Stops:
     def hear(self) -> None:
         """Pass on what the channel says, after what it said while nobody listened."""
         with self.runs.store.pubsub(ignore_subscribe_messages=True) as channel:
-            channel.subscribe(STOPS)
+            channel.subscribe(keys.STOPS)
             self.catch_up()
             for message in channel.listen():
                 self.tell(msgspec.json.decode(message["data"], type=Word))

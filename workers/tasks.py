@@ -1,26 +1,31 @@
 """The Celery tasks: begin a run, sample one trace, collect a round. Messages carry ids only."""
 
 import logging
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
 from celery import shared_task
+from celery.exceptions import Ignore, Reject
 from celery.utils import uuid
 
-from tts_core.model import Sampling, Why
+from tts_core.model import Why
 from workers.call import Call
 from workers.celery import app, settings
+from workers.claims import Claims
 from workers.logs import request_id
 from workers.observing import Relay, TokenCap
-from workers.records import StoredPlan, Ticket
+from workers.queues import queue_of
+from workers.records import Arrival
 from workers.rounds import Rounds
 from workers.runs import Runs, connect
-from workers.sampling import Sampled, defective
+from workers.sampling import HandedBack, Sampled, defective, interrupted
 from workers.sampling import sample as sample_trace
 from workers.stopping import Stops, Watch
 
 PUBLISHED_AT_ONCE = 64
 STORE_CONNECTIONS = 64
+STORE_TRIES = 300
 log = logging.getLogger(__name__)
 
 Receipt = list[Any]
@@ -28,8 +33,15 @@ Receipt = list[Any]
 
 @cache
 def runs() -> Runs:
-    """This process's view of the store."""
-    return Runs(connect(settings.store_url, most=STORE_CONNECTIONS), settings.job_ttl_s)
+    """This process's view of the store; it waits for one that is away."""
+    store = connect(settings.store_url, most=STORE_CONNECTIONS, tries=STORE_TRIES)
+    return Runs(store, settings.job_ttl_s, settings.longest_s)
+
+
+@cache
+def claims() -> Claims:
+    """What this process has. Its name is not the node's: one that starts anew has nothing."""
+    return Claims(runs(), uuid())
 
 
 @cache
@@ -54,16 +66,25 @@ def begin(run_id: str) -> None:
 @shared_task(name="chorus.sample")
 def sample(run_id: str, number: int, index: int) -> Receipt:
     """Sample trace `index` of a run, unless it is kept already or no longer wanted."""
-    with stops().watch(run_id, number) as watch:
-        arrival = runs().arrive(run_id, number, index)
+    with stops().watch(run_id, number, index) as watch:
+        if stops().has(run_id, index, watch):
+            raise Ignore
+        arrival = claims().arrive(run_id, number, index)
+        if arrival.holder:
+            log.info("run %s trace %d came twice", run_id, index)
+            raise Ignore
         if arrival.kept:
             return [index, arrival.kept.finish.value, arrival.kept.tokens]
         if arrival.plan is None or arrival.ticket is None:
             return [index, "skipped", 0]
-        call = call_of(run_id, number, index, arrival.plan.sampling(index), arrival.ticket)
+        call = call_of(run_id, number, index, arrival)
         request_id.set(call.request_id)
-        trace, text, confidences = sampled(call, watch)
-    runs().keep(run_id, trace, text, confidences)
+        try:
+            trace, text, confidences = sampled(call, watch)
+        except HandedBack as handed:
+            claims().hand_back(run_id, index, handed.carried)
+            raise Reject(requeue=True) from handed
+        runs().keep(run_id, trace, text, confidences)
     rounds().stop_if_decided(run_id, number)
     if trace.fault:
         log.warning(
@@ -74,16 +95,26 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
 
 
 def sampled(call: Call, watch: Watch) -> Sampled:
-    """The trace; a failed one when we have a bug, which must cost neither the run nor its other traces."""
+    """The trace; a failed one when we have a bug, which must cost neither the run nor its other traces.
+
+    Raises HandedBack.
+    """
+    if call.lost and call.sampling.relay:
+        return interrupted(call)
     try:
         return sample_trace(call, watch)
+    except HandedBack:
+        raise
     except Exception:
         log.exception("trace %d could not be sampled", call.index)
         return defective(call)
 
 
-def call_of(run_id: str, number: int, index: int, sampling: Sampling, ticket: Ticket) -> Call:
-    """A trace's upstream call."""
+def call_of(run_id: str, number: int, index: int, arrival: Arrival) -> Call:
+    """The upstream call of a trace that is to be sampled."""
+    assert arrival.plan  # noqa: S101 - says so to the type checker
+    assert arrival.ticket  # noqa: S101
+    sampling, ticket = arrival.plan.sampling(index), arrival.ticket
     cap = ticket.max_total_tokens
     stop = partial(rounds().stop, run_id, Why.TOKEN_CAP)
     observers = (TokenCap(runs(), run_id, cap, stop),) if cap else ()
@@ -96,6 +127,8 @@ def call_of(run_id: str, number: int, index: int, sampling: Sampling, ticket: Ti
         timeout_s=settings.upstream_timeout_s,
         retries=settings.upstream_retries,
         request_id=ticket.request_id,
+        carried=arrival.carried,
+        lost=arrival.lost,
         observers=(*observers, *((Relay(runs(), run_id),) if sampling.relay else ())),
     )
 
@@ -105,7 +138,7 @@ def collect(receipts: list[Receipt], run_id: str, number: int) -> None:
     """The chord's callback: all traces of a round have ended."""
     log.debug("run %s round %d: %d traces", run_id, number, len(receipts))
     with rounds().at_stake(run_id):
-        rounds().close(run_id, number, Why.COMPLETE)
+        rounds().collected(run_id, number)
 
 
 @shared_task(name="chorus.collect_broken")
@@ -116,8 +149,8 @@ def collect_broken(task_id: str, run_id: str, number: int) -> None:
         rounds().close(run_id, number, Why.COMPLETE)
 
 
-def publish(run_id: str, number: int, plan: StoredPlan) -> None:
-    """Send a round to the workers as a chord, in pipelined writes of PUBLISHED_AT_ONCE traces.
+def publish(run_id: str, number: int, indexes: Sequence[int]) -> None:
+    """Send traces of a round to the workers as a chord, in pipelined writes of PUBLISHED_AT_ONCE.
 
     The canvas would subscribe to every trace and write them one by one: 426 ms for 512 traces
     instead of 84. The chord machinery behind is the same.
@@ -126,15 +159,17 @@ def publish(run_id: str, number: int, plan: StoredPlan) -> None:
     callback = collect.s(run_id, number)
     callback.link_error(collect_broken.s(run_id, number))
     callback.freeze()
-    app.backend.set_chord_size(group, len(plan.which))
+    queue = queue_of(runs().ticket(run_id).source)
+    app.backend.set_chord_size(group, len(indexes))
     with (
         app.producer_pool.acquire(block=True) as producer,
         producer.batch(max_size=PUBLISHED_AT_ONCE),
     ):
-        for position, index in enumerate(plan.indexes):
+        for position, index in enumerate(indexes):
             sample.apply_async(
                 (run_id, number, index),
                 producer=producer,
+                queue=queue,
                 group_id=group,
                 group_index=position,
                 chord=callback,

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, current_app, g, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from app.asking import asker
 from app.attending import Attended
 from app.errors import answer
 from app.progress import Progress
@@ -17,7 +18,7 @@ from app.schemas.chat import load_chat
 from app.sse import HEARTBEAT, Chunks, failure
 from tts_core.errors import ChorusError, InvalidRequest, UnknownStrategy
 from workers.client import Client
-from workers.records import Ending
+from workers.records import Ending, Source
 
 MOST_NESTED = 64
 CLIENT_CLOSED_REQUEST = 499
@@ -34,12 +35,12 @@ def create(strategy: str | None = None) -> Response:
     question = read_question(load_chat(read_json()), strategy, current_app.config["SETTINGS"])
     client: Client = current_app.extensions["chorus"]
     check_model(question.request.sampling.model, client)
-    run_id = client.submit(question.request, request_id=g.request_id)
-    run = Attended(client, run_id, question, request.environ)
+    handed = client.ask(question.request, asker(), source=Source.CHAT, shown=question.shown)
+    run = Attended(client, handed, question, request.environ)
     try:
         response = streamed(run) if question.stream else waited(run)
     except Exception:
-        run.leave()
+        run.leave(failed=True)
         raise
     response.call_on_close(run.leave)
     return response
@@ -57,7 +58,7 @@ def read_json() -> Any:
     """The body as strict JSON (no NaN). Raises InvalidRequest, or UnsupportedMediaType."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("The body must be JSON, sent with 'Content-Type: application/json'.")
-    body = request.get_data(cache=False)
+    body = request.get_data()
     if len(body) >= current_app.config["MAX_CONTENT_LENGTH"]:  # chunked bodies are cut there in silence
         raise RequestEntityTooLarge
     try:
@@ -130,6 +131,8 @@ def told(run: Attended, chunks: Chunks) -> Iterator[str]:
     for event in run.events():
         if event is None:
             yield HEARTBEAT
+        elif event.type == "end":
+            return
         elif event.type == "delta":
             yield chunks.relayed(event.data)
         elif run.question.progress and (word := progress.read(event)):

@@ -1,0 +1,37 @@
+"""The names of all keys in Redis, and nothing else; no other module spells one."""
+
+DEADLINES = "chorus:deadlines"
+STOPS = "chorus:stops"
+MODELS = "chorus:models"
+WORKERS = "chorus:workers"
+UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not yet done with
+
+
+def run(run_id: str, part: str = "") -> str:
+    """A run's hash, or one of its parts: texts, confidences, events, ending, inboxes, held."""
+    return f"chorus:run:{run_id}:{part}" if part else f"chorus:run:{run_id}"
+
+
+def owner(run_id: str) -> str:
+    """Whose run it is; outlives the run, so that one that is gone is not taken for unknown."""
+    return f"chorus:owner:{run_id}"
+
+
+def jobs(of: str) -> str:
+    """An owner's runs by the time of their submission."""
+    return f"chorus:jobs:{of}"
+
+
+def once(of: str, key: str) -> str:
+    """What an owner's Idempotency-Key was used for."""
+    return f"chorus:once:{of}:{key}"
+
+
+def asked(of: str, body: str) -> str:
+    """The run that an owner's synchronous request with this body waits for."""
+    return f"chorus:asked:{of}:{body}"
+
+
+def inbox(of: str) -> str:
+    """The list in which a web process is told of runs that ended."""
+    return f"chorus:inbox:{of}"
