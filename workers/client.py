@@ -99,6 +99,7 @@ class Client:
         if self.inbox.count >= self.settings.web_threads - spare:
             raise Overloaded("Too many requests are waiting here.", retry_after_s=RETRY_AFTER_S)
         submission = self.submission(request, asker, source=source, shown=shown)
+        self.inbox.listen()
         with answering():
             run_id, is_new = self.named(asker)
             give_up_s = submission.deadline_s + LATE_S

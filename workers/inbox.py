@@ -29,7 +29,6 @@ class Inbox:
 
     def enter(self, run_id: str) -> Event:
         """Wait for a run: the event is set when it has ended."""
-        self.listen()
         woken = Event()
         with self.lock:
             self.waiting[run_id].append(woken)

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 import redis
+from shell import Published
 
 from app.up.redis import server_binary
+from workers.claims import Claims
+from workers.rounds import Rounds
 from workers.runs import Runs, connect
 
 TTL_S = 60
@@ -50,3 +53,21 @@ def runs(redis_url: str) -> Iterator[Runs]:
     store.flushall()
     yield Runs(store, TTL_S)
     store.connection_pool.disconnect()
+
+
+@pytest.fixture
+def published() -> Published:
+    """What was sent to the workers."""
+    return Published()
+
+
+@pytest.fixture
+def claims(runs: Runs) -> Claims:
+    """The claims of a worker process."""
+    return Claims(runs, "me")
+
+
+@pytest.fixture
+def rounds(runs: Runs, published: Published) -> Rounds:
+    """What moves runs forward."""
+    return Rounds(runs, published)
