@@ -9,11 +9,11 @@ import redis
 from kombu.exceptions import OperationalError
 
 from tts_core.errors import Overloaded
+from workers.store import is_full
 
 Answer = TypeVar("Answer")
 RETRY_AFTER_S = 2.0
 AWAY_S = 20.0
-FULL = ("OOM", "MISCONF", "NOREPLICAS", "READONLY")
 
 
 @contextmanager
@@ -27,23 +27,13 @@ def answering() -> Iterator[None]:
 
 def away(error: Exception) -> Overloaded:
     """What is wrong with the store, in a sentence."""
-    if is_full(error):
+    if is_full(error) or (isinstance(error, OperationalError) and is_full(error.__cause__ or error)):
         return Overloaded(
             "The service's store cannot take anything more now; tell its operator.",
             code="store_is_full",
             retry_after_s=10 * RETRY_AFTER_S,
         )
     return Overloaded("The service's store is away; try again.", retry_after_s=RETRY_AFTER_S)
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether the store answers but takes no writes: out of memory, of disk, or a replica."""
-    if isinstance(error, OperationalError) and error.__cause__:
-        return is_full(error.__cause__)
-    if isinstance(error, redis.OutOfMemoryError | redis.ReadOnlyError):
-        return True
-    words = (word for arg in error.args for word in str(arg).split())
-    return isinstance(error, redis.ResponseError) and any(word in FULL for word in words)
 
 
 class Patience:

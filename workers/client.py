@@ -23,8 +23,9 @@ from workers.queues import CONTROL, SAMPLE
 from workers.records import Ending, RunEvent, Source, Submission, Text
 from workers.roster import ModelList, Roster
 from workers.rounds import GRACE_S
-from workers.runs import Runs, connect
+from workers.runs import Runs
 from workers.settings import Settings
+from workers.store import connect
 from workers.upstream import list_models
 
 TICK_S = 1.0

@@ -12,8 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 import redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
 from tts_core.model import Trace, Why
 from workers import keys
@@ -33,27 +31,8 @@ from workers.records import (
 TEXTS_AT_ONCE = 64
 PLANS_CACHED = 8  # a plan holds its messages, images included
 TICKETS_CACHED = 1024
-POOL = 4000
 FIRST_LOOK_S = 5.0
 PARTS = ("", "texts", "confidences", "events", "ending", "inboxes")
-LONGEST_PAUSE_S = 1.0
-
-
-def connect(url: str, *, most: int = POOL, tries: int = 0) -> redis.Redis:
-    """A client with up to `most` connections; who needs one more waits for it.
-
-    redis-py's own pool refuses the 101st, and then a burst loses what it wanted to write. With `tries`
-    it waits for a server that is away, about a second each.
-    """
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=most,
-        timeout=30,
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        retry=Retry(ExponentialBackoff(cap=LONGEST_PAUSE_S, base=0.05), tries),
-    )
-    return redis.Redis.from_pool(pool)
 
 
 class Runs:

@@ -68,8 +68,10 @@ class Watch:
 class Stops:
     """The watches of this process by run and round."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, ears: redis.Redis) -> None:
+        """`ears` must not reconnect by itself: what was said meanwhile has to be looked up."""
         self.runs = runs
+        self.ears = ears
         self.watches: defaultdict[str, dict[Watch, int]] = defaultdict(dict)
         self.lock = Lock()
         self.draining = False
@@ -146,7 +148,7 @@ class Stops:
 
     def hear(self) -> None:
         """Pass on what the channel says, after what it said while nobody listened."""
-        with self.runs.store.pubsub(ignore_subscribe_messages=True) as channel:
+        with self.ears.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(keys.STOPS)
             self.catch_up()
             for message in channel.listen():

@@ -18,14 +18,14 @@ from workers.observing import Relay, TokenCap
 from workers.queues import queue_of
 from workers.records import Arrival
 from workers.rounds import Rounds
-from workers.runs import Runs, connect
+from workers.runs import Runs
 from workers.sampling import HandedBack, Sampled, defective, interrupted
 from workers.sampling import sample as sample_trace
 from workers.stopping import Stops, Watch
+from workers.store import PATIENT, connect
 
 PUBLISHED_AT_ONCE = 64
 STORE_CONNECTIONS = 64
-STORE_TRIES = 300
 log = logging.getLogger(__name__)
 
 Receipt = list[Any]
@@ -34,7 +34,7 @@ Receipt = list[Any]
 @cache
 def runs() -> Runs:
     """This process's view of the store; it waits for one that is away."""
-    store = connect(settings.store_url, most=STORE_CONNECTIONS, tries=STORE_TRIES)
+    store = connect(settings.store_url, most=STORE_CONNECTIONS, tries=PATIENT)
     return Runs(store, settings.job_ttl_s, settings.longest_s)
 
 
@@ -47,7 +47,7 @@ def claims() -> Claims:
 @cache
 def stops() -> Stops:
     """This process's listener for stops."""
-    return Stops(runs())
+    return Stops(runs(), connect(settings.store_url, most=2, tries=0))
 
 
 @cache

@@ -9,7 +9,8 @@ from service import Service
 
 from tts_core.model import Request, Sampling
 from workers.records import Ending, Submission
-from workers.runs import Runs, connect
+from workers.runs import Runs
+from workers.store import connect
 
 BROKEN_WINDOW = -1
 

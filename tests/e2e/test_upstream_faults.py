@@ -21,7 +21,8 @@ from scripted_upstream import (
 )
 from service import Service
 
-from workers.runs import Runs, connect
+from workers.runs import Runs
+from workers.store import connect
 
 GOOD = text("It is \\boxed{42}.")
 

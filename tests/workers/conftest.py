@@ -13,7 +13,8 @@ from shell import Published
 from app.up.redis import server_binary
 from workers.claims import Claims
 from workers.rounds import Rounds
-from workers.runs import Runs, connect
+from workers.runs import Runs
+from workers.store import connect
 
 TTL_S = 60
 
