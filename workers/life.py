@@ -4,7 +4,7 @@ it serves the control queue, looks after runs whose time has come."""
 import logging
 import time
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import redis
@@ -30,10 +30,13 @@ def live(sender: Any, **_: Any) -> None:
     roster = Roster(runs().store)
 
     def beat() -> None:
-        roster.beat(sender.hostname, {**facts, "traces": stops().count()}, time.time())
+        if stops().leaving.is_set():
+            roster.leave(sender.hostname)
+        else:
+            roster.beat(sender.hostname, {**facts, "traces": stops().count()}, time.time())
 
     stops().listen()
-    repeat(BEAT_S, beat, name="heartbeat")
+    repeat(BEAT_S, beat, name="heartbeat", at_once=stops().leaving)
     repeat(TELL_S, tell_what_is_held, name="held")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
@@ -53,6 +56,7 @@ def drain(**_: Any) -> None:
         time.sleep(settings.drain_s)
         stops().hand_back()
 
+    stops().leaving.set()
     Thread(target=wait, name="drain", daemon=True).start()
 
 
@@ -74,8 +78,10 @@ def look_after(run_id: str) -> None:
         runs().forget_deadline(run_id)
 
 
-def repeat(every_s: float, act: Callable[[], None], *, name: str) -> None:
-    """Do something at an interval for as long as the process lives; a lost Redis is waited for."""
+def repeat(every_s: float, act: Callable[[], None], *, name: str, at_once: Event | None = None) -> None:
+    """Do something at an interval for as long as the process lives, and once more `at_once` when that
+    is set; a lost Redis is waited for."""
+    word = at_once or Event()
 
     def turn() -> None:
         while True:
@@ -83,6 +89,8 @@ def repeat(every_s: float, act: Callable[[], None], *, name: str) -> None:
                 act()
             except redis.RedisError as error:
                 log.warning("%s: lost Redis: %s", name, error)
-            time.sleep(every_s)
+            if word.is_set():
+                time.sleep(every_s)
+            word.wait(every_s)
 
     Thread(target=turn, name=name, daemon=True).start()

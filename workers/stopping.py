@@ -74,6 +74,7 @@ class Stops:
         self.ears = ears
         self.watches: defaultdict[str, dict[Watch, int]] = defaultdict(dict)
         self.lock = Lock()
+        self.leaving = Event()
         self.draining = False
 
     @contextmanager

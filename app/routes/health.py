@@ -42,14 +42,16 @@ def checked(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def workers_of(client: Client) -> dict[str, Any]:
-    """The live workers by queue. Raises Overloaded when one of the queues has none."""
+    """The live workers by name: what they serve and how busy they are. Raises Overloaded when a queue
+    that requests need has none."""
     alive = client.workers()
     queues = [facts["queue"] for facts in alive.values()]
     for queue in ("control", "sample"):
         if queue not in queues:
             raise Overloaded(f"No worker serves the queue {queue!r}.")
+    shown = {name: {k: facts[k] for k in ("queue", "slots", "traces")} for name, facts in alive.items()}
     return {
-        "alive": sorted(alive),
+        "alive": dict(sorted(shown.items())),
         "slots": sum(f["slots"] for f in alive.values() if f["queue"] == "sample"),
     }
 
