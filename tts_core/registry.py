@@ -35,6 +35,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class FromBudget:
+    """An option that is `of(budget)` when none is given, and never above the budget. A run that gets a
+    larger budget keeps what it had."""
+
+    of: Callable[[int], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """A keyword-only parameter of a strategy; clients send it as `tts_<name>`."""
 
@@ -43,6 +51,7 @@ class Option:
     default: Any
     doc: str
     rule: Bounds | OneOf | Checked | None = None
+    from_budget: FromBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +119,6 @@ def option(parameter: inspect.Parameter, hint: Any) -> Option:
         type=next((part for part in get_args(kind) if part is not NoneType), kind),
         default=parameter.default,
         doc=next((note for note in notes if isinstance(note, str)), ""),
-        rule=next((note for note in notes if not isinstance(note, str)), None),
+        rule=next((note for note in notes if isinstance(note, Bounds | OneOf | Checked)), None),
+        from_budget=next((note for note in notes if isinstance(note, FromBudget)), None),
     )

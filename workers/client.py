@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from threading import Event
@@ -17,6 +17,7 @@ from tts_core.errors import Conflict, DeadlinePassed, JobGone, KeyReused, Overlo
 from tts_core.model import Request, Why
 from workers.answering import RETRY_AFTER_S, Patience, answering
 from workers.celery import app
+from workers.extending import take_over
 from workers.inbox import Inbox
 from workers.jobs import ORPHAN_S, Job, Jobs, Use
 from workers.queues import CONTROL, SAMPLE
@@ -79,15 +80,16 @@ class Client:
         """Hand a run to the workers, for nobody to wait for. The same request is handed in once.
 
         `shown` is how the answer is to be rendered; `more` are further fields of the submission.
-        Raises Overloaded when the store cannot take it, KeyReused for the key of another request.
+        Raises Overloaded when the store cannot take it, KeyReused for the key of another request, JobGone
+        for that of a job that was deleted.
         """
         submission = self.submission(request, asker, source=source, shown=shown, **more)
         with answering():
-            run_id, is_new = self.named(asker)
-            if is_new or self.jobs.owner(run_id) is None:
+            run_id, _ = self.named(asker)
+            if self.jobs.is_gone(run_id):
+                raise JobGone(f"The job {run_id!r} of this Idempotency-Key is gone.")
+            if not self.runs.is_acknowledged(run_id):
                 self.begin(run_id, submission)
-            else:
-                self.begin_again(run_id)
         return Handed(run_id, Event(), asker)
 
     def ask(self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any]) -> Handed:
@@ -111,8 +113,8 @@ class Client:
                     self.begin(run_id, submission, self.inbox.name)
                 elif self.runs.has_ended(run_id):
                     handed.woken.set()
-                else:
-                    self.begin_again(run_id)
+                elif not self.runs.is_acknowledged(run_id):
+                    self.begin(run_id, submission)
             except (redis.RedisError, OperationalError):
                 self.inbox.leave(run_id, handed.woken)
                 raise
@@ -137,17 +139,12 @@ class Client:
         )
 
     def begin(self, run_id: str, submission: Submission, inbox: str = "") -> None:
-        """Write a run down and hand it to the workers."""
+        """Write a run down and hand it to the workers; again, should somebody have died on the way."""
         self.runs.open(run_id, submission, inbox)
+        if submission.extends:
+            take_over(self.runs, submission.extends, run_id)
         if submission.source is not Source.BATCH:
             self.jobs.add(run_id, submission)
-        app.send_task("chorus.begin", (run_id,), ignore_result=True)
-        self.runs.acknowledge(run_id)
-
-    def begin_again(self, run_id: str) -> None:
-        """Hand in a run that was written down only, by a process that died on the way."""
-        if self.runs.is_acknowledged(run_id):
-            return
         app.send_task("chorus.begin", (run_id,), ignore_result=True)
         self.runs.acknowledge(run_id)
 
@@ -222,6 +219,11 @@ class Client:
         """What some of its traces said."""
         with answering():
             return self.runs.texts(run_id, indexes)
+
+    @answering()
+    def confidences(self, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[float, ...]]:
+        """The token confidences (nats) of those traces that kept them."""
+        return self.runs.confidences(run_id, indexes)
 
     def leave(self, handed: Handed, *, keep: bool, gone: bool, at_once: bool = False) -> None:
         """A request waits no more. `gone`: its client has left without the answer. A run that nobody

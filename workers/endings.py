@@ -44,8 +44,8 @@ def ended_by(run: Run, vote: Vote | None) -> Why:
 
 
 def slowest(run: Run, number: int) -> float:
-    """How long the slowest trace of a round took, in seconds."""
-    return max((trace.elapsed_s for trace in run.closed_traces(number)), default=0.0)
+    """How long the slowest trace of a round took, in seconds; those that were taken over took none."""
+    return max((t.elapsed_s for t in run.closed_traces(number) if t.attempts), default=0.0)
 
 
 def fault_in(run: Run, traces: Sequence[Trace], why: Why) -> Fault | None:

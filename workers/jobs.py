@@ -56,6 +56,14 @@ class Jobs:
         found = self.store.get(keys.owner(run_id))
         return None if found is None else found.decode()
 
+    def is_gone(self, run_id: str) -> bool:
+        """Whether there was such a run and is no more."""
+        return self.owner(run_id) is not None and not self.is_known(run_id)
+
+    def is_known(self, run_id: str) -> bool:
+        """Whether the record of the run is there."""
+        return bool(self.store.hexists(keys.run(run_id), "submission"))
+
     def job(self, run_id: str) -> Job | None:
         """A run as it stands; None when it was deleted or has expired."""
         try:
@@ -100,9 +108,9 @@ class Jobs:
 
     def join(self, run_id: str, inbox: str) -> bool:
         """Wait for a run that was handed in before; whether it is still known."""
-        name = keys.run(run_id)
-        if not self.store.hexists(name, "submission"):
+        if not self.is_known(run_id):
             return False
+        name = keys.run(run_id)
         with self.store.pipeline(transaction=True) as pipe:
             pipe.sadd(keys.run(run_id, "inboxes"), inbox)
             pipe.expire(keys.run(run_id, "inboxes"), self.runs.open_s)

@@ -112,7 +112,10 @@ class Rounds:
     def open(self, run_id: str, number: int, plan: StoredPlan) -> None:
         """Start a round, once."""
         if self.runs.record_plan(run_id, number, plan, time.time()):
-            self.runs.rules(run_id, rules_of(self.runs.load(run_id).submission.request.strategy))
+            submission = self.runs.load(run_id).submission
+            self.runs.rules(run_id, rules_of(submission.request.strategy))
+            if submission.extends:  # traces that were taken over may have decided already
+                self.stop_if_decided(run_id, number)
             self.send(run_id, number, plan)
 
     def send(self, run_id: str, number: int, plan: StoredPlan) -> None:

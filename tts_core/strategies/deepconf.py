@@ -5,11 +5,16 @@ from typing import Annotated
 from tts_core.confidence import MEASURES
 from tts_core.filtering import FILTERS, parse_filter
 from tts_core.model import Plan, Request, Strategy
-from tts_core.registry import Bounds, Checked, OneOf, strategy
+from tts_core.registry import Bounds, Checked, FromBudget, OneOf, strategy
 from tts_core.strategies.deepconf_online import deepconf_online
 from tts_core.voting import cast_vote
 
 DEFAULT_WARMUP = 16
+
+
+def default_warmup(budget: int) -> int:
+    """Half of the budget, 16 at most (the paper's N_init)."""
+    return min(DEFAULT_WARMUP, (budget + 1) // 2)
 
 
 @strategy("deepconf", paper="Fu et al. 2025, arXiv 2508.15260", needs=("logprobs",))
@@ -26,7 +31,12 @@ def deepconf(
         str, Checked(parse_filter, FILTERS), "offline: which traces may vote"
     ] = "top5",
     confidence: Annotated[str, OneOf(tuple(MEASURES)), "confidence of a trace"] = "lowest_group",
-    warmup: Annotated[int | None, Bounds(1), "online: warm-up traces; by default half, 16 at most"] = None,
+    warmup: Annotated[
+        int | None,
+        Bounds(1),
+        FromBudget(default_warmup),
+        "online: warm-up traces; by default half, 16 at most",
+    ] = None,
     warmup_mode: Annotated[
         str, OneOf(("sync", "async")), "online: async starts all traces at once (faster, saves less)"
     ] = "sync",
@@ -50,8 +60,3 @@ def deepconf(
         )
     round_ = yield Plan((request.sampling,) * budget)
     return cast_vote(round_.traces, MEASURES[confidence], parse_filter(filter_method), weighted=True)
-
-
-def default_warmup(budget: int) -> int:
-    """Half of the budget, 16 at most (the paper's N_init)."""
-    return min(DEFAULT_WARMUP, (budget + 1) // 2)
