@@ -165,8 +165,8 @@ class Trace:
     """One sampled chain of thought, without its text.
 
     `tokens` counts what arrived (logprob entries, else text pieces). `usage` covers all attempts: the
-    upstream's own account where it gave one, else the tokens that arrived, which `unreported` counts.
-    `stop` tells why it was stopped. `token_confidences` (nats) are there only for a strategy that
+    upstream's own account where it gave one, else the tokens that arrived, which `unreported` counts
+    over the `blind` attempts without an account. `stop` tells why it was stopped. `token_confidences` (nats) are there only for a strategy that
     asked to keep them.
     """
 
@@ -178,6 +178,7 @@ class Trace:
     tokens: int = 0
     usage: Usage = Usage()
     unreported: int = 0
+    blind: int = 0
     attempts: int = 1
     fault: Fault | None = None
     first_token_s: float | None = None

@@ -13,13 +13,8 @@ def total_usage(traces: Sequence[Trace]) -> Usage:
     A call without an account has its prompt counted as long as that of the others.
     """
     spent = sum((trace.usage for trace in traces), NOTHING)
-    prompts = prompt_tokens(traces) * sum(missing_prompt(trace) for trace in traces)
+    prompts = prompt_tokens(traces) * sum(trace.blind for trace in traces)
     return spent + Usage(prompt_tokens=prompts, total_tokens=prompts)
-
-
-def missing_prompt(trace: Trace) -> bool:
-    """Whether the upstream took the prompt but never told its length."""
-    return trace.unreported > 0 and trace.usage.prompt_tokens == 0
 
 
 def prompt_tokens(traces: Sequence[Trace]) -> int:
@@ -47,7 +42,8 @@ def warnings_of(request: Request, traces: Sequence[Trace]) -> tuple[str, ...]:
     unreported = [trace.unreported for trace in traces if trace.unreported]
     if unreported:
         notes[
-            f"The upstream gave no account of {len(unreported)} traces: their {sum(unreported)} completion "
-            "tokens were counted as they arrived, their prompts as long as those of the others."
+            f"The upstream gave no account of {sum(trace.blind for trace in traces)} calls: their "
+            f"{sum(unreported)} completion tokens were counted as they arrived, their prompts as long as "
+            "those of the others."
         ] = None
     return (*request.warnings, *notes)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
+import gevent
 import redis
 from celery.signals import worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
@@ -50,14 +51,12 @@ def tell_what_is_held() -> None:
 
 @worker_shutting_down.connect
 def drain(**_: Any) -> None:
-    """The process is to end: let its traces end too, for a while, then hand back those that have not."""
+    """The process is to end: let its traces end too, for a while, then hand back those that have not.
 
-    def wait() -> None:
-        time.sleep(settings.drain_s)
-        stops().hand_back()
-
+    This is called in the event loop, where nothing may block, not even the start of a thread.
+    """
     stops().leaving.set()
-    Thread(target=wait, name="drain", daemon=True).start()
+    gevent.spawn_later(settings.drain_s, stops().hand_back)
 
 
 def look_after_runs() -> None:

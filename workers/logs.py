@@ -13,7 +13,8 @@ from workers.settings import read_settings
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-CHATTY = ("httpx", "httpcore", "celery.app.trace", "celery.worker.strategy", "kombu")
+CHATTY = ("httpx", "httpcore", "celery.worker.strategy", "kombu")
+TRACES = "celery.app.trace"  # warns of every task that is handed back, with its stack
 TEXT = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
 
 
@@ -61,6 +62,9 @@ def configure(**_: Any) -> None:
             "formatters": formatters,
             "handlers": {"stderr": handler},
             "root": {"level": level, "handlers": ["stderr"]},
-            "loggers": {name: {"level": chatter} for name in CHATTY},
+            "loggers": {
+                **{name: {"level": chatter} for name in CHATTY},
+                TRACES: {"level": level if level == "DEBUG" else "ERROR"},
+            },
         }
     )

@@ -64,6 +64,7 @@ class Carried:
 
     usage: Usage = NOTHING
     unreported: int = 0
+    blind: int = 0
     attempts: int = 0
 
 

@@ -45,6 +45,7 @@ class Account:
 
     usage: Usage = NOTHING
     unreported: int = 0
+    blind: int = 0
     attempts: int = 0
     first_token_s: float | None = None
     notes: tuple[str, ...] = ()
@@ -54,7 +55,7 @@ class Account:
         """What the trace had cost before it came here."""
         carried = call.carried
         notes = (LOST,) if call.lost else ()
-        return cls(carried.usage, carried.unreported, carried.attempts, notes=notes)
+        return cls(carried.usage, carried.unreported, carried.blind, carried.attempts, notes=notes)
 
     def settle(self, builder: TraceBuilder) -> None:
         """Add an attempt: the upstream's own account, else the tokens that arrived."""
@@ -64,6 +65,7 @@ class Account:
         elif count:
             self.usage += Usage(completion_tokens=count, total_tokens=count)
             self.unreported += count
+            self.blind += 1
 
 
 class HandedBack(Exception):
@@ -71,7 +73,7 @@ class HandedBack(Exception):
 
     def __init__(self, account: Account) -> None:
         super().__init__()
-        self.carried = Carried(account.usage, account.unreported, account.attempts)
+        self.carried = Carried(account.usage, account.unreported, account.blind, account.attempts)
 
 
 def sample(call: Call, watch: Watch) -> Sampled:
@@ -233,6 +235,7 @@ def failed(call: Call, fault: Fault) -> Sampled:
         fault=fault,
         usage=account.usage,
         unreported=account.unreported,
+        blind=account.blind,
         attempts=account.attempts,
         notes=account.notes,
     )
@@ -251,6 +254,7 @@ def told(call: Call, builder: TraceBuilder, account: Account, end: End, started:
         tokens=builder.counted_tokens,
         usage=account.usage,
         unreported=account.unreported,
+        blind=account.blind,
         attempts=account.attempts,
         fault=fault_of(end.fault) if end.fault else None,
         first_token_s=account.first_token_s,

@@ -83,6 +83,7 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
             trace, text, confidences = sampled(call, watch)
         except HandedBack as handed:
             claims().hand_back(run_id, index, handed.carried)
+            log.info("run %s trace %d is handed back", run_id, index)
             raise Reject(requeue=True) from handed
         runs().keep(run_id, trace, text, confidences)
     rounds().stop_if_decided(run_id, number)

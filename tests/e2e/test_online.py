@@ -70,7 +70,7 @@ def test_tokens_of_stopped_traces_are_counted_and_savings_estimated(
     assert told["tokens"]["saved_is_estimate"]
     length = len(split_tokens(RIGHT))
     assert told["tokens"]["saved"] == pytest.approx(10 * length - sent, abs=25)
-    assert "no account of 3 traces" in " ".join(told["warnings"])
+    assert "no account of 3 calls" in " ".join(told["warnings"])
 
 
 def test_a_consensus_stops_the_traces_still_running(client: OpenAI, upstream: ScriptedUpstream) -> None:

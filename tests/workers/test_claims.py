@@ -61,7 +61,7 @@ def test_a_trace_that_was_handed_back_brings_its_cost_and_is_not_lost(
 ) -> None:
     submit(runs)
     rounds.step(RUN)
-    spent = Carried(Usage(completion_tokens=7, total_tokens=7), unreported=7, attempts=1)
+    spent = Carried(Usage(completion_tokens=7, total_tokens=7), unreported=7, blind=1, attempts=1)
     other = Claims(runs, OTHER)
     other.arrive(RUN, 0, 1)
     other.hand_back(RUN, 1, spent)
