@@ -23,7 +23,7 @@ TOP_LOGPROBS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A request and how its answer is to be served."""
+    """A request and how its answer is to be served; `echo` is what a response repeats of its request."""
 
     request: Request
     model: str
@@ -34,6 +34,7 @@ class Question:
     progress: bool = False
     top_logprobs: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    echo: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, submission: Submission) -> "Question":

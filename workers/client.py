@@ -121,11 +121,10 @@ class Client:
         return handed
 
     def submission(
-        self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any], **more: Any
+        self, request: Request, asker: Asker, *, source: Source, waited_for: bool = False, **more: Any
     ) -> Submission:
-        """A run as it is handed in."""
+        """A run as it is handed in; one that is `waited_for` lives as long as a request may."""
         now_s = time.time()
-        waited_for = source is Source.CHAT
         longest_s = self.settings.request_timeout_s if waited_for else self.settings.job_timeout_s
         return Submission(
             request=request,
@@ -134,7 +133,6 @@ class Client:
             request_id=asker.request_id,
             owner=asker.owner,
             source=source,
-            shown=shown,
             **more,
         )
 
