@@ -1,4 +1,4 @@
-# One door: make up | test | check | bench | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
+# One door: make up | test | chaos | check | bench | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do "$$p" -c '$(FITS)' >/dev/null 2>&1 
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test check bench docs lock clean
+.PHONY: help setup up demo test chaos check bench docs lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,10 @@ check: setup $(VENV)/.dev ## Lint, format, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+chaos: setup $(VENV)/.dev ## Break a running service again and again (REPEATS=20)
+	@CHAOS_REPEATS=$(REPEATS) $(BIN)/python -m pytest tests/chaos $(ARGS)
+REPEATS ?= 20
 
 bench: setup $(VENV)/.dev ## Measure throughput, latency and savings here
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,0 +1,63 @@
+"""Questions asked in the background, through the official SDK."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import uuid4
+
+from openai import OpenAI
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A completion and when it came (monotonic)."""
+
+    completion: Any
+    at_s: float
+
+    @property
+    def told(self) -> Any:
+        """Its tts_metadata."""
+        return self.completion.choices[0].tts_metadata
+
+    @property
+    def run_id(self) -> str:
+        """The run that gave it."""
+        return str(self.told["job_id"])
+
+    @property
+    def warnings(self) -> str:
+        """All its warnings."""
+        return " ".join(self.told["warnings"])
+
+
+class Asking:
+    """Asks from threads of its own."""
+
+    def __init__(self, base_url: str, threads: Executor) -> None:
+        self.client = OpenAI(base_url=base_url, api_key="any", max_retries=0, timeout=100)
+        self.threads = threads
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def ask(self, question: str, *, retries: int = 0, **options: Any) -> Future[Answered]:
+        """Ask with seed 0, so that the upstream sees which trace is calling."""
+        return self.threads.submit(self.answered, question, retries, options)
+
+    def answered(self, question: str, retries: int, options: dict[str, Any]) -> Answered:
+        """Ask and wait. Raises openai.APIError."""
+        completion = self.client.with_options(max_retries=retries).chat.completions.create(
+            model="m", messages=[{"role": "user", "content": question}], seed=0, extra_body=options
+        )
+        return Answered(completion, time.monotonic())
+
+
+def questions(*names: str) -> Iterator[str]:
+    """A question for each name that nobody has asked before."""
+    return (f"{name} {uuid4().hex[:8]}" for name in names)
