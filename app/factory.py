@@ -9,12 +9,12 @@ from flask_cors import CORS
 
 from app import auth, errors
 from app.presence import Presence
-from app.routes import chat, docs, health, models, strategies
+from app.routes import chat, docs, health, jobs, models, strategies
 from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
 
-EXPOSED = ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry"]
+EXPOSED = ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry", "location"]
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     CORS(app, origins=list(split(settings.cors_origins)), expose_headers=EXPOSED)
     for blueprint in (chat.blueprint, models.blueprint, strategies.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
+    app.register_blueprint(jobs.blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(docs.ui)
     return app

@@ -1,6 +1,7 @@
 """What a run came to, gathered for rendering."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from app.errors import error_of
 from app.questions import Question
@@ -13,16 +14,19 @@ from workers.records import Ending
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A run and the question it answers; `created` is in seconds since the epoch."""
+    """A run and the question it answers; `created` is in seconds since the epoch, `extends` the job
+    whose traces were taken over."""
 
     run_id: str
     created: int
     question: Question
+    extends: str | None = None
 
     @classmethod
     def of(cls, job: Job) -> "Record":
         """The record of a job, however it was handed in."""
-        return cls(job.id, int(job.submission.created_s), Question.of(job.submission))
+        asked = job.submission
+        return cls(job.id, int(asked.created_s), Question.of(asked), asked.extends)
 
 
 def outcome_of(client: Client, record: Record, ending: Ending) -> Outcome:
@@ -33,4 +37,13 @@ def outcome_of(client: Client, record: Record, ending: Ending) -> Outcome:
     texts = client.texts(record.run_id, wanted)
     if set(wanted) - set(texts):
         raise NoAnswer("The run's texts have expired.")
-    return Outcome(record.run_id, record.created, record.question, ending, ending.vote, texts)
+    question, notes = record.question, reuse(record, ending)
+    return Outcome(record.run_id, record.created, question, ending, ending.vote, texts, notes)
+
+
+def reuse(record: Record, ending: Ending) -> dict[str, Any]:
+    """How much of an extended job is another's."""
+    if not record.extends:
+        return {}
+    reused = sum(not trace.attempts and not trace.fault for trace in ending.traces)
+    return {"extends": record.extends, "traces_reused": reused}

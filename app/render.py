@@ -1,7 +1,7 @@
 """From a run's ending to OpenAI's objects."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.questions import Question
@@ -11,7 +11,8 @@ from workers.records import Ending, Text
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A run that has an answer: `texts` holds the traces that are to be shown, by index."""
+    """A run that has an answer: `texts` holds the traces that are to be shown, by index; `notes` are
+    further words for `tts_metadata`."""
 
     run_id: str
     created: int
@@ -19,6 +20,7 @@ class Outcome:
     ending: Ending
     vote: Vote
     texts: Mapping[int, Text]
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def winners(self) -> list[int]:
@@ -123,7 +125,7 @@ def metadata(outcome: Outcome) -> dict[str, Any]:
     }
     if outcome.question.include_traces:
         counted["traces"] = [trace_of(trace, outcome) for trace in ending.traces]
-    return counted
+    return {**counted, **outcome.notes}
 
 
 def distribution(vote: Vote) -> dict[str, Any]:
@@ -150,9 +152,16 @@ def trace_of(trace: Trace, outcome: Outcome) -> dict[str, Any]:
     return {
         "index": trace.index,
         "text": text.message.get("content") if text else None,
+        "voted": trace.index in outcome.vote.voters,
+        **trace_facts(trace),
+    }
+
+
+def trace_facts(trace: Trace) -> dict[str, Any]:
+    """What is known of a trace by itself."""
+    return {
         "answer": trace.answer.text if trace.answer else None,
         "confidence": asdict(trace.confidence) if trace.confidence else None,
-        "voted": trace.index in outcome.vote.voters,
         "finish_reason": trace.finish.value,
         "stop_reason": trace.stop.value if trace.stop else None,
         "tokens": trace.tokens,

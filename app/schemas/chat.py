@@ -1,5 +1,6 @@
 """The body of POST /v1/chat/completions."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -19,6 +20,12 @@ WHOLE = "_schema"  # marshmallow's name for a finding about an object as such
 def between(lowest: float, highest: float) -> validate.Range:
     """A range with both ends in."""
     return validate.Range(min=lowest, max=highest)
+
+
+def close_to(name: str, known: Iterable[str]) -> str:
+    """A hint at what was meant, if anything is close."""
+    close = get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class MessageSchema(Schema):
@@ -122,11 +129,8 @@ class ChatSchema(Schema):
         """An unknown tts_* field is a mistake, never something for the upstream."""
         for name in original if isinstance(original, dict) else ():
             if name.startswith(PREFIX) and name not in self.fields:
-                close = get_close_matches(
-                    name, [field for field in self.fields if field.startswith(PREFIX)], 1
-                )
-                hint = f" Did you mean {close[0]!r}?" if close else ""
-                raise ValidationError(f"Unknown parameter.{hint}", name)
+                ours = [field for field in self.fields if field.startswith(PREFIX)]
+                raise ValidationError(f"Unknown parameter.{close_to(name, ours)}", name)
 
     @validates_schema
     def top_logprobs_need_logprobs(self, data: dict[str, Any], **_: Any) -> None:

@@ -1,0 +1,65 @@
+"""How far a job is, and when it may be done."""
+
+from math import ceil
+from statistics import fmean
+from typing import Any
+
+from tts_core.confidence import MEASURES
+from tts_core.filtering import keep_all
+from tts_core.model import Finish, Trace, Vote
+from tts_core.voting import cast_vote
+from workers.jobs import Job
+
+
+def progress(job: Job) -> dict[str, Any]:
+    """The traces by how far they are, and how the vote stands. What still runs is as its workers told
+    it within the last second or so."""
+    traces = list(job.run.traces.values())
+    vote = standing(job, traces)
+    return {
+        "traces": {
+            "planned": planned(job),
+            "done": sum(trace.usable for trace in traces),
+            "running": running(job),
+            "failed": sum(trace.finish is Finish.FAILED for trace in traces),
+            "stopped": sum(trace.finish is Finish.STOPPED for trace in traces),
+        },
+        "rounds": len(job.run.plans),
+        "tokens": sum(t.tokens for t in traces) + sum(held.tokens for held in job.held.values()),
+        "leader": vote.weighted_answer,
+        "agreement": vote.agreement,
+        "eta_s": eta_s(job, traces),
+    }
+
+
+def standing(job: Job, traces: list[Trace]) -> Vote:
+    """The vote; while the job goes on a first picture of it, in which all traces weigh their mean
+    confidence."""
+    if job.ending and job.ending.vote:
+        return job.ending.vote
+    return cast_vote(traces, MEASURES["mean"], keep_all, weighted=True)
+
+
+def planned(job: Job) -> int:
+    """How many traces the rounds so far have asked for."""
+    return sum(len(plan.which) for plan in job.run.plans)
+
+
+def running(job: Job) -> int:
+    """How many traces a live worker has now."""
+    held = {index for holding in job.held.values() for index in holding.indexes}
+    return len(held - job.run.traces.keys())
+
+
+def eta_s(job: Job, traces: list[Trace]) -> float | None:
+    """Seconds until the rounds planned so far may be through: waves of as many traces as run now, each
+    as long as those that have finished took. None while nobody can know, and after the end."""
+    lengths = [trace.elapsed_s for trace in traces if trace.usable]
+    at_once, left = running(job), planned(job) - len(traces)
+    if job.ending or not lengths or (left and not at_once):
+        return None
+    if not left:
+        return 0.0
+    age_s = sum(holding.ages_s for holding in job.held.values()) / at_once
+    waves = ceil(max(0, left - at_once) / at_once)
+    return max(0.0, fmean(lengths) - age_s) + waves * fmean(lengths)

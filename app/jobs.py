@@ -1,0 +1,61 @@
+"""A job as its owner sees it."""
+
+from typing import Any
+
+from app.errors import body_of, error_of
+from app.job_progress import progress
+from app.outcomes import Record, outcome_of
+from app.render import completion, usage
+from tts_core.model import Why
+from workers.client import Client
+from workers.jobs import Job
+from workers.records import Ending
+
+
+def job_object(client: Client, job: Job) -> dict[str, Any]:
+    """The job with its result, which is null until there is one."""
+    shown = job_entry(client, job)
+    ending = job.ending
+    if ending and ending.vote and not ending.fault:
+        shown["result"] = completion(outcome_of(client, Record.of(job), ending))
+    return shown
+
+
+def job_entry(client: Client, job: Job) -> dict[str, Any]:
+    """The job as a list shows it; its result takes texts to tell and is left null."""
+    asked, ending = job.submission, job.ending
+    completed_s = asked.created_s + ending.elapsed_s if ending else None
+    return {
+        "id": job.id,
+        "object": "job",
+        "created_at": int(asked.created_s),
+        "status": status_of(job),
+        "source": asked.source.value,
+        "model": asked.shown["model"],
+        "strategy": asked.request.strategy,
+        "mode": asked.request.options.get("mode"),
+        "progress": progress(job),
+        "result": None,
+        "error": error_in(ending) if ending else None,
+        "usage": usage(ending.usage) if ending else None,
+        "metadata": asked.shown.get("metadata", {}),
+        "extends": asked.extends,
+        "completed_at": int(completed_s) if completed_s else None,
+        "expires_at": int(completed_s + client.settings.job_ttl_s) if completed_s else None,
+    }
+
+
+def status_of(job: Job) -> str:
+    """OpenAI's word for how far the job is."""
+    if job.ending is None:
+        return "in_progress" if job.held or job.run.traces else "queued"
+    if job.ending.why is Why.CANCELLED:
+        return "cancelled"
+    return "failed" if job.ending.fault else "completed"
+
+
+def error_in(ending: Ending) -> dict[str, Any] | None:
+    """What a synchronous call would have been answered; a cancelled job has done what it was told."""
+    if ending.fault is None or ending.why is Why.CANCELLED:
+        return None
+    return body_of(error_of(ending.fault))["error"]
