@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 PAGE = Path("docs/benchmarks.md")
-LOADS, SAVINGS, REPLAY = "loads", "savings", "replay"
+LOADS, SAVINGS, SCALING, REPLAY = "loads", "savings", "workers", "replay"
 MISSING = {
     LOADS: "## Loads\n\nNot measured yet: `python -m bench`.",
     SAVINGS: "## Savings\n\nNot measured yet: `python -m bench --savings`.",
+    SCALING: "## Workers\n\nNot measured yet: `python -m bench --scaling`.",
     REPLAY: "## Replay\n\nNot measured yet: `python -m bench --replay DIR`.",
 }
 SECTION = re.compile(r"<!-- (\w+) -->\n(.*?)\n<!-- end of \1 -->", re.DOTALL)

@@ -57,6 +57,16 @@ def group_of(pid: int) -> str | None:
     return next((group for mark, group in MARKS if mark in line), None)
 
 
+def sampler_name(pid: int) -> str:
+    """The node's name when the process is a sampling worker, else nothing."""
+    try:
+        words = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    is_sampler = "celery" in words and "sample" in words
+    return words[words.index("-n") + 1] if is_sampler else ""
+
+
 def find_groups(supervisor: int) -> Mapping[str, list[int]]:
     """The process ids below `supervisor` by group."""
     found: dict[str, list[int]] = {group: [] for group in GROUPS}

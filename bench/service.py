@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -60,12 +61,17 @@ class Service:
 
 
 @contextmanager
-def running_service(**script: object) -> Iterator[Service]:
-    """Chorus and an upstream with these options (see bench.upstream), ready. Raises NotReady."""
+def running_service(
+    settings: Mapping[str, str] = MappingProxyType({}), **script: object
+) -> Iterator[Service]:
+    """Chorus with these settings and an upstream with these options (see bench.upstream), ready.
+
+    Raises NotReady.
+    """
     with (
         TemporaryDirectory(prefix="chorus-bench-") as home,
         running_upstream(**script) as upstream_url,
-        running_chorus(Path(home), upstream_url) as service,
+        running_chorus(Path(home), upstream_url, settings) as service,
     ):
         yield service
 
@@ -83,7 +89,7 @@ def running_upstream(**script: object) -> Iterator[str]:
 
 
 @contextmanager
-def running_chorus(home: Path, upstream_url: str) -> Iterator[Service]:
+def running_chorus(home: Path, upstream_url: str, settings: Mapping[str, str]) -> Iterator[Service]:
     """`chorus up` with its data, its log and its working directory in `home`."""
     port, log = free_port(), home / "log"
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -93,7 +99,7 @@ def running_chorus(home: Path, upstream_url: str) -> Iterator[Service]:
         subprocess.Popen(
             [sys.executable, "-P", "-m", "app.cli", "up"],
             cwd=home,
-            env={**inherited, **SETTINGS, **own},
+            env={**inherited, **SETTINGS, **own, **settings},
             stdout=output,
             stderr=output,
         ) as process,
