@@ -1,0 +1,51 @@
+"""Every trace of a job, page by page."""
+
+import pytest
+from asking import in_turn
+from jobs import Jobs
+from scripted_upstream import PROMPT_TOKENS, ScriptedUpstream, error, hang, reasoning, text
+
+
+def test_a_trace_is_shown_with_all_that_is_known_of_it(jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = lambda _call: reasoning("\\boxed{42}", "six by seven")
+    trace = jobs.get(f"/{jobs.done(tts_budget=1)['id']}/traces").json()["data"][0]
+    said = (trace["index"], trace["round"], trace["text"], trace["reasoning"], trace["answer"])
+    assert said == (0, 0, "\\boxed{42}", "six by seven", "42")
+    assert set(trace["confidence"]) == {"mean", "tail", "bottom10", "lowest_group"}
+    assert (trace["finish_reason"], trace["stop_reason"], trace["attempts"]) == ("stop", None, 1)
+    assert (trace["voted"], trace["error"]) == (True, None)
+    assert trace["usage"]["prompt_tokens"] == PROMPT_TOKENS
+    assert 0 < trace["first_token_s"] <= trace["elapsed_s"]
+
+
+def test_a_failed_trace_tells_why(jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = in_turn(text("\\boxed{42}"), error(400, message="Not this one."))
+    job = jobs.done(tts_budget=2)
+    traces = jobs.get(f"/{job['id']}/traces").json()["data"]
+    failed = next(trace for trace in traces if trace["finish_reason"] == "failed")
+    assert "Not this one." in failed["error"]
+    assert (failed["voted"], failed["answer"]) == (False, None)
+
+
+def test_traces_are_read_page_by_page(jobs: Jobs) -> None:
+    job_id = jobs.done(tts_budget=5)["id"]
+    first = jobs.get(f"/{job_id}/traces", limit=2).json()
+    rest = jobs.get(f"/{job_id}/traces", after=first["last_id"]).json()
+    assert [trace["index"] for trace in first["data"]] == [0, 1]
+    assert [trace["index"] for trace in rest["data"]] == [2, 3, 4]
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+
+
+def test_traces_that_have_ended_are_shown_while_others_run(jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = in_turn(text("\\boxed{42}"), hang(after_tokens=3))
+    job_id = jobs.begun(tts_budget=2)
+    with jobs.listening(job_id) as events:
+        next(event for event in events if event.type == "trace")
+    found = jobs.get(f"/{job_id}/traces").json()["data"]
+    assert [(trace["answer"], trace["voted"]) for trace in found] == [("42", None)]
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"after": "x"}])
+def test_a_page_that_cannot_be_is_refused(jobs: Jobs, query: dict[str, object]) -> None:
+    answer = jobs.get(f"/{jobs.done(tts_budget=1)['id']}/traces", **query)
+    assert (answer.status_code, answer.json()["error"]["param"] in query) == (400, True)
