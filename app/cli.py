@@ -94,10 +94,11 @@ def serve(settings: Settings) -> None:
 @main.command(epilog=example("chorus worker", "chorus worker --control", "chorus worker --name w2"))
 @click.option("--control", "queue", flag_value="control", help="Run strategies and votes.")
 @click.option("--sample", "queue", flag_value="sample", default="sample", help="Sample (default).")
+@click.option("--batch", "queue", flag_value="batch", help="Sample for batches.")
 @click.option("--name", default="", help="Name of the node; needed for a second one on a host.")
 @with_settings
 def worker(settings: Settings, queue: str, name: str) -> None:
-    """Run one Celery worker: one --sample for each core, and one --control, are enough."""
+    """Run one Celery worker: one --sample for each core, one --control and one --batch are enough."""
     from app.up import commands  # noqa: PLC0415
 
     become(commands.worker(settings, queue, name or queue))

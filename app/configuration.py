@@ -19,7 +19,7 @@ LAST_PORT = 65_535
 POSITIVE = {
     *("workers", "worker_concurrency", "web_workers", "web_threads", "demo_threads"),
     *("upstream_timeout_s", "request_timeout_s", "job_ttl_s", "max_body_bytes", "max_budget"),
-    "default_max_tokens",
+    *("default_max_tokens", "max_file_bytes", "batch_concurrency"),
 }
 
 

@@ -8,8 +8,9 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 
 from app import auth, errors
+from app.files import Library
 from app.presence import Presence
-from app.routes import chat, docs, health, jobs, models, strategies
+from app.routes import batches, chat, docs, files, health, jobs, models, responses, strategies
 from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["chorus"] = Client(settings)
     app.extensions["presence"] = Presence()
+    app.extensions["library"] = Library(app.extensions["chorus"])
     app.before_request(name_request)
     app.after_request(sign_response)
     errors.register(app)
@@ -34,7 +36,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     CORS(app, origins=list(split(settings.cors_origins)), expose_headers=EXPOSED)
     for blueprint in (chat.blueprint, models.blueprint, strategies.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
-    app.register_blueprint(jobs.blueprint)
+    for blueprint in (jobs.blueprint, files.blueprint, batches.blueprint):
+        app.register_blueprint(blueprint)
+    app.register_blueprint(responses.blueprint, url_prefix="/v1")
+    app.register_blueprint(
+        responses.blueprint, url_prefix="/v1/<strategy>", name="responses_of_a_strategy"
+    )
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(docs.ui)
     return app

@@ -4,6 +4,7 @@ DEADLINES = "chorus:deadlines"
 STOPS = "chorus:stops"
 MODELS = "chorus:models"
 WORKERS = "chorus:workers"
+BATCHES = "chorus:batches"
 UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not yet done with
 
 
@@ -35,3 +36,23 @@ def asked(of: str, body: str) -> str:
 def inbox(of: str) -> str:
     """The list in which a web process is told of runs that ended."""
     return f"chorus:inbox:{of}"
+
+
+def batch(batch_id: str, part: str = "") -> str:
+    """A batch's hash, or one of its parts: table, lines, refused, and the bitmaps of its lines."""
+    return f"chorus:batch:{batch_id}:{part}" if part else f"chorus:batch:{batch_id}"
+
+
+def batches(of: str) -> str:
+    """An owner's batches by the time of their creation."""
+    return f"chorus:batches:{of}"
+
+
+def file(file_id: str, part: str = "") -> str:
+    """An uploaded file's description, or its content."""
+    return f"chorus:file:{file_id}:{part}" if part else f"chorus:file:{file_id}"
+
+
+def files(of: str) -> str:
+    """An owner's files, those of batches that ended included, by the time of their creation."""
+    return f"chorus:files:{of}"

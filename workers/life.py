@@ -13,13 +13,15 @@ from celery.signals import worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError
 
 from workers.celery import settings
+from workers.dispatching import Dispatcher
 from workers.queues import CONTROL
 from workers.roster import Roster
-from workers.tasks import claims, rounds, runs, stops
+from workers.tasks import begin, claims, rounds, runs, stops
 
 BEAT_S = 2.0
 TELL_S = 1.0
 LOOK_S = 0.05
+DISPATCH_S = 0.2
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +43,7 @@ def live(sender: Any, **_: Any) -> None:
     repeat(TELL_S, tell_what_is_held, name="held")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
+        repeat(DISPATCH_S, Dispatcher(runs(), begin.delay).look, name="batches")
 
 
 def tell_what_is_held() -> None:
@@ -86,7 +89,7 @@ def repeat(every_s: float, act: Callable[[], None], *, name: str, at_once: Event
         while True:
             try:
                 act()
-            except redis.RedisError as error:
+            except (redis.RedisError, OperationalError) as error:
                 log.warning("%s: lost Redis: %s", name, error)
             if word.is_set():
                 time.sleep(every_s)

@@ -79,6 +79,7 @@ class Settings:
 
     max_budget: int = setting("MAX_BUDGET", 512, "Largest tts_budget.")
     max_body_bytes: int = setting("MAX_BODY_BYTES", 20_000_000, "Largest request body.")
+    max_file_bytes: int = setting("MAX_FILE_BYTES", 50_000_000, "Largest uploaded file.")
     request_timeout_s: float = setting(
         "REQUEST_TIMEOUT_S", 600.0, "Longest life of a request; ends as a deadline does."
     )
@@ -101,6 +102,9 @@ class Settings:
     job_ttl_s: int = setting("JOB_TTL_S", 86_400, "How long a run and its traces are kept.")
     workers: int = setting("WORKERS", 2, "Sampling processes that `chorus up` starts.")
     worker_concurrency: int = setting("WORKER_CONCURRENCY", 400, "Traces in flight per process.")
+    batch_concurrency: int = setting(
+        "BATCH_CONCURRENCY", 32, "Traces of batches in flight per batch worker."
+    )
     web_workers: int = setting("WEB_WORKERS", 1, "Web processes.")
     web_threads: int = setting("WEB_THREADS", 512, "Requests held at once per web process.")
 

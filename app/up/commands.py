@@ -30,8 +30,9 @@ def web(settings: Settings) -> tuple[str, ...]:
 
 
 def worker(settings: Settings, queue: str, name: str) -> tuple[str, ...]:
-    """A Celery worker of the queue `control` or `sample`."""
-    tasks = CONTROL_CONCURRENCY if queue == "control" else settings.worker_concurrency
+    """A Celery worker of the queue `control`, `sample` or `batch`."""
+    slots = {"control": CONTROL_CONCURRENCY, "batch": settings.batch_concurrency}
+    tasks = slots.get(queue, settings.worker_concurrency)
     return (
         *CELERY,
         *("worker", "-P", "gevent", "-Q", queue, "-c", str(tasks)),

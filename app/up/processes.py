@@ -38,6 +38,7 @@ def _rows(settings: Settings) -> Iterator[Process]:
         yield _process("demo", probe=http_probe(f"{local_url('', settings.demo_port)}/health"))
     yield _process("control", "worker", "--control", role="worker")
     yield from (_sampler(number, settings.workers) for number in range(1, settings.workers + 1))
+    yield _process("batch", "worker", "--batch", role="worker")
     web = local_url(settings.host, settings.port)
     yield _process("web", "serve", probe=http_probe(f"{web}/health"))
     if settings.flower:

@@ -27,7 +27,7 @@ def locked(name: str) -> list[Requirement]:
 
 
 def test_the_services_of_the_readme_exist():
-    assert set(SERVICES) == {"tts-service", "control", "worker", "demo", "flower", "redis"}
+    assert set(SERVICES) == {"tts-service", "control", "worker", "batch", "demo", "flower", "redis"}
 
 
 def test_every_service_runs_a_command_that_exists():

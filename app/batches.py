@@ -1,0 +1,213 @@
+"""From an uploaded file to a batch: every line is checked before anything is paid.
+
+What makes the file useless (a line that is no JSON, a name given twice, another endpoint) fails the
+whole batch. What is wrong with one request is that line's own error.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from app.errors import body_of, meaning_of
+from app.questions import find_strategy, read_question
+from app.routes.chat import MOST_NESTED, nested_deeper
+from app.schemas.chat import load_chat
+from tts_core.errors import ChorusError, InvalidRequest, UnknownStrategy
+from workers.batch import End, Entry, Line, Problem, Refused, State, packed
+from workers.settings import Settings
+
+ENDPOINT = re.compile(r"/v1(?:/([^/]+))?/chat/completions")
+MOST_LINES = 50_000
+MOST_PROBLEMS = 100
+LONGEST_ID = 512
+NEEDED: Mapping[str, type] = {"custom_id": str, "method": str, "url": str, "body": dict}
+
+CheckModel = Callable[[str], None]
+
+
+def strategy_in(endpoint: str) -> str | None:
+    """The strategy that an endpoint names. Raises InvalidRequest for one that no batch can have."""
+    found = ENDPOINT.fullmatch(endpoint)
+    if found is None:
+        raise InvalidRequest(
+            "Invalid value for 'endpoint': Must be '/v1/chat/completions' or "
+            "'/v1/{strategy}/chat/completions'.",
+            param="endpoint",
+        )
+    name: str | None = found[1]
+    if name is not None:
+        try:
+            find_strategy(name)
+        except UnknownStrategy as error:
+            raise UnknownStrategy(error.message, param="endpoint") from error
+    return name
+
+
+class Reader:
+    """Reads the lines of one input file. `check_model` raises UnknownModel."""
+
+    def __init__(self, settings: Settings, endpoint: str, check_model: CheckModel) -> None:
+        self.settings = settings
+        self.endpoint = endpoint
+        self.strategy = strategy_in(endpoint)
+        self.check_model = check_model
+        self.models: dict[str, ChorusError | None] = {}
+        self.entries: list[Entry] = []
+        self.problems: list[Problem] = []
+        self.names: set[str] = set()
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Fill `entries` and `problems`; with too many of either the rest is not looked at."""
+        for number, raw in enumerate(lines, start=1):
+            if not raw.strip():
+                continue
+            if len(self.entries) >= MOST_LINES:
+                text = f"The file has more than {MOST_LINES} requests."
+                self.problems.append(Problem("too_many_requests", text))
+            if len(self.problems) >= MOST_PROBLEMS or len(self.entries) >= MOST_LINES:
+                return
+            self.take(raw, number)
+        if not self.entries and not self.problems:
+            self.problems.append(Problem("empty_file", "The file has no requests."))
+
+    def take(self, raw: bytes, number: int) -> None:
+        """One line."""
+        try:
+            line = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            text = f"This line is not parseable as valid JSON: {error}"
+            self.problems.append(Problem("invalid_json_line", text, number))
+            return
+        if problem := self.problem_in(line, number):
+            self.problems.append(problem)
+            return
+        self.names.add(line["custom_id"])
+        self.entries.append(self.entry(line["custom_id"], line["body"]))
+
+    def problem_in(self, line: Any, number: int) -> Problem | None:
+        """What makes a line none of a batch."""
+        if not isinstance(line, dict):
+            return Problem("invalid_json_line", "This line is not a JSON object.", number)
+        if nested_deeper(line, MOST_NESTED):
+            return Problem("invalid_json_line", f"Nested deeper than {MOST_NESTED} levels.", number)
+        for name, kind in NEEDED.items():
+            if name not in line:
+                text = f"Missing required parameter: '{name}'."
+                return Problem("missing_required_parameter", text, number, name)
+            if not isinstance(line[name], kind):
+                text = f"Must be {'an object' if kind is dict else 'a string'}."
+                return Problem("invalid_type", text, number, name)
+        return self.misfit(line, number)
+
+    def misfit(self, line: Mapping[str, Any], number: int) -> Problem | None:
+        """What keeps a well-formed line out of this batch."""
+        name, method, url = line["custom_id"], line["method"], line["url"]
+        if name in self.names:
+            text = f"The custom_id {name[:80]!r} is used more than once."
+            return Problem("duplicate_custom_id", text, number, "custom_id")
+        if not 0 < len(name) <= LONGEST_ID:
+            text = f"A custom_id has 1 to {LONGEST_ID} characters."
+            return Problem("invalid_custom_id", text, number, "custom_id")
+        if method != "POST":
+            return Problem("invalid_method", "The method must be 'POST'.", number, "method")
+        if url != self.endpoint:
+            text = f"The url must be the batch's endpoint, {self.endpoint!r}."
+            return Problem("mismatched_url", text, number, "url")
+        return None
+
+    def entry(self, custom_id: str, body: Mapping[str, Any]) -> Entry:
+        """A line that is to be run, or what a synchronous request would have been answered."""
+        try:
+            question = read_question(load_chat(body), self.strategy, self.settings)
+            if question.stream:
+                raise InvalidRequest("There is no streaming in a batch.", param="stream")
+            self.check(question.request.sampling.model)
+        except ChorusError as error:
+            return Entry(custom_id, refused=Refused(meaning_of(error).status, body_of(error)))
+        traces = question.request.options.get("budget", 1)
+        return Entry(custom_id, packed(Line(question.request, question.shown)), traces=traces)
+
+    def check(self, model: str) -> None:
+        """Refuse an unknown model; each is looked up once. Raises UnknownModel."""
+        if model not in self.models:
+            try:
+                self.check_model(model)
+                self.models[model] = None
+            except InvalidRequest as error:
+                self.models[model] = error
+        if refusal := self.models[model]:
+            raise refusal
+
+
+def batch_object(state: State) -> dict[str, Any]:
+    """OpenAI's batch object; what is not known yet is left out."""
+    batch = state.batch
+    known = {
+        "id": batch.id,
+        "object": "batch",
+        "endpoint": batch.endpoint,
+        "errors": problems_of(state),
+        "input_file_id": batch.input_file_id,
+        "completion_window": "24h",
+        "status": status_of(state),
+        "output_file_id": state.files.get("output"),
+        "error_file_id": state.files.get("errors"),
+        "created_at": int(batch.created_s),
+        "expires_at": int(batch.expires_s),
+        **{name: int(at_s) for name, at_s in times_of(state).items() if at_s},
+        "request_counts": {
+            "total": batch.total,
+            "completed": state.completed,
+            "failed": state.failed,
+        },
+        "usage": usage_of(state),
+    }
+    return {name: value for name, value in known.items() if value is not None} | {
+        "metadata": batch.metadata
+    }
+
+
+def status_of(state: State) -> str:
+    """OpenAI's word for where a batch stands."""
+    if state.batch.problems:
+        return "failed"
+    if state.end:
+        return state.end.value
+    if state.finalizing:
+        return "finalizing"
+    return "cancelling" if state.cancelling else "in_progress"
+
+
+def times_of(state: State) -> dict[str, float | None]:
+    """When a batch came where it stands, seconds since the epoch."""
+    created_s = state.batch.created_s
+    if state.batch.problems:
+        return {"failed_at": created_s}
+    return {
+        "in_progress_at": created_s,
+        "finalizing_at": state.finalizing,
+        "cancelling_at": state.cancelling,
+        **{f"{end.value}_at": state.ended for end in End if end is state.end},
+    }
+
+
+def problems_of(state: State) -> dict[str, Any] | None:
+    """Why a batch's input file could not be used."""
+    found = [problem._asdict() for problem in state.batch.problems]
+    return {"object": "list", "data": found} if found else None
+
+
+def usage_of(state: State) -> dict[str, Any] | None:
+    """What all its lines have cost, once it has ended."""
+    spent = state.usage
+    if spent is None:
+        return None
+    return {
+        "input_tokens": spent.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": spent.cached_tokens},
+        "output_tokens": spent.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": spent.reasoning_tokens},
+        "total_tokens": spent.total_tokens,
+    }
