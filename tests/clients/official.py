@@ -18,6 +18,8 @@ MODELS = "ListModelsResponse"
 MODEL = "Model"
 ERROR = "ErrorResponse"
 REQUEST = "CreateChatCompletionRequest"
+RESPONSE = "Response"
+INPUT_ITEMS = "ResponseItemList"
 
 
 @cache
