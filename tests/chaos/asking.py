@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
+import httpx
 from openai import OpenAI
 
 
@@ -49,6 +50,19 @@ class Asking:
     def ask(self, question: str, *, retries: int = 0, **options: Any) -> Future[Answered]:
         """Ask with seed 0, so that the upstream sees which trace is calling."""
         return self.threads.submit(self.answered, question, retries, options)
+
+    def submit(self, question: str, **options: Any) -> str:
+        """Hand in a job; its id. Raises httpx.HTTPStatusError."""
+        body = {"model": "m", "messages": [{"role": "user", "content": question}], "seed": 0, **options}
+        response = httpx.post(f"{self.client.base_url}jobs", json=body, timeout=30)
+        response.raise_for_status()
+        return str(response.json()["id"])
+
+    def job(self, job_id: str) -> Any:
+        """A job as it stands. Raises httpx.HTTPStatusError."""
+        response = httpx.get(f"{self.client.base_url}jobs/{job_id}", timeout=30)
+        response.raise_for_status()
+        return response.json()
 
     def answered(self, question: str, retries: int, options: dict[str, Any]) -> Answered:
         """Ask and wait. Raises openai.APIError."""

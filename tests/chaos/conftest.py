@@ -1,4 +1,4 @@
-"""A service to break: two sampling workers over an upstream of its own, whole before and after each test."""
+"""A service to break: two sampling workers over an upstream of its own."""
 
 import sys
 from collections.abc import Iterator

@@ -51,11 +51,12 @@ def held(reply: Reply, released: Event, after_tokens: int = HELD_AFTER_TOKENS) -
 
 
 class Script:
-    """Answers questions: those in `holds` have the traces it names wait for `release`."""
+    """Answers questions; traces named by `holds` wait for `release` when they are first asked for."""
 
     def __init__(self) -> None:
         self.holds: dict[str, Callable[[int], bool]] = {}
         self.answers: dict[str, Answers] = {}
+        self.waited: set[tuple[str, int]] = set()
         self.released = Event()
         self.token_s = 0.0
 
@@ -71,5 +72,12 @@ class Script:
         question, trace = question_of(call), trace_of(call)
         answer = self.answers.get(question, lambda _trace: "42")(trace)
         reply = text(f"{THOUGHT}\\boxed{{{answer}}}", token_s=self.token_s)
-        waits = self.holds.get(question, lambda _trace: False)(trace)
-        return held(reply, self.released) if waits and not self.released.is_set() else reply
+        return held(reply, self.released) if self.waits(question, trace) else reply
+
+    def waits(self, question: str, trace: int) -> bool:
+        """Whether a call is to wait."""
+        wanted = question in self.holds and self.holds[question](trace)
+        if not wanted or (question, trace) in self.waited or self.released.is_set():
+            return False
+        self.waited.add((question, trace))
+        return True

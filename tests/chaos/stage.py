@@ -1,15 +1,15 @@
 """A service about to meet a fault: runs are brought to a moment, and judged after it."""
 
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import signal
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
 from chaos.asking import Answered, Asking, questions
-from chaos.faults import Fleet, until
+from chaos.faults import Fleet, Process, until
 from chaos.record import Record
 from chaos.script import HELD_AFTER_TOKENS, Script, traces_of
 from scripted_upstream import Call, ScriptedUpstream
@@ -18,6 +18,7 @@ from service import Service
 SAMPLERS = 2
 THREADS = 96
 ANSWERED_S = 90.0
+KEPT_S = 10.0
 BUDGET, WARMUP = 8, 4
 OFFLINE = {"tts_strategy": "deepconf", "tts_budget": BUDGET}
 ONLINE = {**OFFLINE, "tts_mode": "online", "tts_warmup": WARMUP, "tts_window_size": 8}
@@ -25,7 +26,7 @@ ONLINE = {**OFFLINE, "tts_mode": "online", "tts_warmup": WARMUP, "tts_window_siz
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A run and where it stands: the traces `first` to `last` wait in their middle, those before are done."""
+    """Where a run stands: the traces `first` to `last` wait in their middle, those before are done."""
 
     name: str
     options: Mapping[str, Any]
@@ -81,6 +82,11 @@ class Playing:
         self.future = self.stage.asking.ask(self.question, **self.how, **self.options)
         return self
 
+    def wait(self) -> None:
+        """Wait for the answer."""
+        assert self.future
+        self.future.result(ANSWERED_S)
+
     def known(self) -> Self:
         """Wait until the run is written down."""
         self.run_id = self.stage.record.open_run(self.question)
@@ -91,6 +97,20 @@ class Playing:
         self.run_id = self.run_id or self.stage.record.find(self.question)
         if self.run_id:
             self.kept = frozenset(self.stage.record.kept(self.run_id))
+
+    def has_kept(self, count: int) -> bool:
+        """Whether so many of its traces are kept."""
+        self.look()
+        return len(self.kept) >= count
+
+    def wait_until_kept(self, count: int) -> None:
+        """Wait until so many of its traces are kept."""
+        until(lambda: self.has_kept(count), KEPT_S)
+
+    def wait_until_acknowledged(self) -> None:
+        """Wait until the run is handed to the workers."""
+        self.known()
+        until(lambda: self.stage.record.run(self.run_id).acknowledged, KEPT_S)
 
     def calls(self, calls: list[Call] | None = None) -> dict[int, list[Call]]:
         """Its calls by trace."""
@@ -163,21 +183,8 @@ class Stage:
             lambda calls: all(run.stands_at(moment, calls) for run, moment in playing), 30
         )
         for run, moment in playing:
-            until(self.has_kept(run.known(), moment.first), 10)
+            run.known().wait_until_kept(moment.first)
         return [run for run, _ in playing]
-
-    def has_kept(self, run: Playing, count: int) -> Callable[[], bool]:
-        """Whether so many traces of a run are kept."""
-
-        def answer() -> bool:
-            run.look()
-            return len(run.kept) >= count
-
-        return answer
-
-    def tokens_sent(self) -> int:
-        """How many tokens have left the upstream."""
-        return sum(call.tokens_sent for call in self.upstream.calls)
 
 
 def settle(playing: Iterable[Playing], since_s: float) -> list[Outcome]:
@@ -185,6 +192,11 @@ def settle(playing: Iterable[Playing], since_s: float) -> list[Outcome]:
     return [run.outcome(since_s) for run in playing]
 
 
-def now() -> float:
-    """The clock of all outcomes."""
-    return time.monotonic()
+@contextmanager
+def stopped(process: Process) -> Iterator[Process]:
+    """A process that stands still (SIGSTOP), and goes on afterwards if it still lives."""
+    process.send(signal.SIGSTOP)
+    try:
+        yield process
+    finally:
+        process.send(signal.SIGCONT)
