@@ -10,7 +10,7 @@ from uuid import uuid4
 from app.batch_lines import BatchLines
 from tts_core.errors import JobGone, UnknownJob
 from workers.answering import answering
-from workers.batch import State, batch_of
+from workers.batch import State, batch_of, indexes
 from workers.batches import Batches
 from workers.client import Client
 from workers.files import PREFIX, File, Files
@@ -136,7 +136,8 @@ class Library:
             return
         state, name = found
         completed = self.batches.bits(state.batch).completed
-        self.batches.delete_file(state.batch, name, completed if name == "output" else ~completed)
+        lines = indexes(completed if name == "output" else ~completed)
+        self.batches.delete_file(state.batch, name, lines)
         self.files.unname(owner, file_id)
 
 

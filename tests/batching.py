@@ -33,9 +33,7 @@ def upload(client: OpenAI, lines: Sequence[Json | str]) -> str:
 def hand_in(client: OpenAI, lines: Sequence[Json | str], endpoint: Any = CHAT, **more: Any) -> Any:
     """A batch of these lines."""
     file_id = upload(client, lines)
-    return client.batches.create(
-        input_file_id=file_id, endpoint=endpoint, completion_window="24h", **more
-    )
+    return client.batches.create(input_file_id=file_id, endpoint=endpoint, completion_window="24h", **more)
 
 
 def until(client: OpenAI, batch_id: str, holds: Callable[[Any], bool]) -> Any:
