@@ -1,13 +1,15 @@
 """The Celery tasks: begin a run, sample one trace, collect a round. Messages carry ids only."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
 from celery import shared_task
 from celery.exceptions import Ignore, Reject
 from celery.utils import uuid
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from tts_core.model import Why
 from workers.call import Call
@@ -162,10 +164,7 @@ def publish(run_id: str, number: int, indexes: Sequence[int]) -> None:
     callback.freeze()
     queue = queue_of(runs().ticket(run_id).source)
     app.backend.set_chord_size(group, len(indexes))
-    with (
-        app.producer_pool.acquire(block=True) as producer,
-        producer.batch(max_size=PUBLISHED_AT_ONCE),
-    ):
+    with batch() as producer:
         for position, index in enumerate(indexes):
             sample.apply_async(
                 (run_id, number, index),
@@ -177,3 +176,17 @@ def publish(run_id: str, number: int, indexes: Sequence[int]) -> None:
                 ignore_result=True,
                 add_to_parent=False,
             )
+
+
+@contextmanager
+def batch() -> Iterator[Any]:
+    """A producer of pipelined messages. Raises OperationalError when Redis went away under it, which
+    kombu says in a class of its own: it cannot know which messages have arrived."""
+    try:
+        with (
+            app.producer_pool.acquire(block=True) as producer,
+            producer.batch(max_size=PUBLISHED_AT_ONCE),
+        ):
+            yield producer
+    except BatchPublishError as error:
+        raise OperationalError(str(error)) from error.__cause__
