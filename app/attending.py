@@ -1,8 +1,7 @@
 """A run and the client that waits for it."""
 
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,13 +18,17 @@ PATIENT_TICK_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """One submitted run, watched for its client; `created` is in seconds since the epoch."""
+    """One submitted run, watched for its client."""
 
     client: Client
     handed: Handed
     question: Question
     environ: Mapping[str, Any]
-    created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def created(self) -> int:
+        """When it was handed in, in seconds since the epoch."""
+        return int(self.handed.created_s)
 
     @property
     def run_id(self) -> str:

@@ -9,6 +9,7 @@ import httpx
 from asking import QUESTION
 
 TIMEOUT_S = 60
+KEYS = ("sk-one", "sk-two")
 
 
 class Event(NamedTuple):

@@ -54,12 +54,14 @@ class Asker(NamedTuple):
 
 
 class Handed(NamedTuple):
-    """A run that was handed in, now or before: `woken` is set when it has ended, for one who waits."""
+    """A run that was handed in, now or before (`created_s`, epoch): `woken` is set when it has ended, for
+    one who waits."""
 
     run_id: str
     woken: Event
     asker: Asker
     give_up_s: float = 0.0
+    created_s: float = 0.0
 
 
 class Client:
@@ -101,14 +103,15 @@ class Client:
         spare = max(1, self.settings.web_threads // SPARE_SHARE)
         if self.inbox.count >= self.settings.web_threads - spare:
             raise Overloaded("Too many requests are waiting here.", retry_after_s=RETRY_AFTER_S)
-        submission = self.submission(request, asker, source=source, shown=shown)
+        submission = self.submission(request, asker, source=source, waited_for=True, shown=shown)
         self.inbox.listen()
         with answering():
             run_id, is_new = self.named(asker)
             give_up_s = submission.deadline_s + LATE_S
             handed = Handed(run_id, self.inbox.enter(run_id), asker, give_up_s)
             try:
-                if is_new or not self.jobs.join(run_id, self.inbox.name):
+                before_s = None if is_new else self.jobs.join(run_id, self.inbox.name)
+                if before_s is None:
                     self.jobs.ask(asker.owner, asker.body, run_id, math.ceil(give_up_s - time.time()))
                     self.begin(run_id, submission, self.inbox.name)
                 elif self.runs.has_ended(run_id):
@@ -118,7 +121,7 @@ class Client:
             except (redis.RedisError, OperationalError):
                 self.inbox.leave(run_id, handed.woken)
                 raise
-        return handed
+        return handed._replace(created_s=before_s or submission.created_s)
 
     def submission(
         self, request: Request, asker: Asker, *, source: Source, waited_for: bool = False, **more: Any
@@ -226,7 +229,7 @@ class Client:
     def leave(self, handed: Handed, *, keep: bool, gone: bool, at_once: bool = False) -> None:
         """A request waits no more. `gone`: its client has left without the answer. A run that nobody
         waits for is then cancelled, `at_once` or after the time in which an SDK asks again."""
-        run_id, _, asker, _ = handed
+        run_id, asker = handed.run_id, handed.asker
         self.inbox.leave(run_id, handed.woken)
         try:
             with answering():

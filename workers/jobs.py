@@ -106,18 +106,19 @@ class Jobs:
         if self.asked(of, body) == run_id:
             self.store.delete(keys.asked(of, body))
 
-    def join(self, run_id: str, inbox: str) -> bool:
-        """Wait for a run that was handed in before; whether it is still known."""
-        if not self.is_known(run_id):
-            return False
+    def join(self, run_id: str, inbox: str) -> float | None:
+        """Wait for a run that was handed in before; when that was (epoch), None when it is not known."""
         name = keys.run(run_id)
+        found = self.store.hget(name, "submission")
+        if found is None:
+            return None
         with self.store.pipeline(transaction=True) as pipe:
             pipe.sadd(keys.run(run_id, "inboxes"), inbox)
             pipe.expire(keys.run(run_id, "inboxes"), self.runs.open_s)
             pipe.hincrby(name, "waiting", 1)
             pipe.hdel(name, "orphaned")
             pipe.execute()
-        return True
+        return decode(found, Submission).created_s
 
     def part(self, run_id: str, patience_s: float) -> None:
         """One fewer waits; a run that nobody waits for any more is cancelled after `patience_s`."""
