@@ -49,10 +49,12 @@ def workers_of(client: Client) -> dict[str, Any]:
     for queue in ("control", "sample"):
         if queue not in queues:
             raise Overloaded(f"No worker serves the queue {queue!r}.")
+    note = {} if "batch" in queues else {"note": "No worker serves the queue 'batch': batches wait."}
     shown = {name: {k: facts[k] for k in ("queue", "slots", "traces")} for name, facts in alive.items()}
     return {
         "alive": dict(sorted(shown.items())),
         "slots": sum(f["slots"] for f in alive.values() if f["queue"] == "sample"),
+        **note,
     }
 
 
