@@ -64,6 +64,17 @@ class Asking:
         response.raise_for_status()
         return response.json()
 
+    def cancel(self, job_id: str) -> Any:
+        """Cancel a job. Raises httpx.HTTPStatusError."""
+        response = httpx.post(f"{self.client.base_url}jobs/{job_id}/cancel", timeout=30)
+        response.raise_for_status()
+        return response.json()
+
+    def ended(self, job_id: str) -> Any:
+        """A job once it has ended, before that None. Raises httpx.HTTPStatusError."""
+        job = self.job(job_id)
+        return job if job["status"] not in ("queued", "in_progress") else None
+
     def answered(self, question: str, retries: int, options: dict[str, Any]) -> Answered:
         """Ask and wait. Raises openai.APIError."""
         completion = self.client.with_options(max_retries=retries).chat.completions.create(

@@ -11,6 +11,7 @@ from typing import TypeVar
 import redis
 from service import Service
 
+from app.up.child import STEADY_S
 from workers.roster import Roster
 
 PROC = Path("/proc")
@@ -158,6 +159,11 @@ class Fleet:
             return False
         since_s = {name.partition("@")[0]: facts["since_s"] for name, facts in alive.items()}
         return all(since_s.get(process.node, 0) > process.started_s for process in celery)
+
+    def is_steady(self) -> bool:
+        """Whether all has run for so long that what ends is started again at once."""
+        mine = self.children(self.service.process.pid)
+        return self.is_whole() and all(time.time() - p.started_s > STEADY_S + 1 for p in mine)
 
 
 def until(answer: Callable[[], Found], timeout_s: float = WHOLE_S) -> Found:

@@ -1,5 +1,6 @@
 """What a service has written down of a run, read from its Redis."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -13,6 +14,7 @@ from service import Service
 from workers.records import Run
 from workers.runs import Runs
 
+QUEUES = ("control", "sample")
 FOR_EVER = float("inf")
 
 
@@ -53,6 +55,25 @@ class Record:
     def kept(self, run_id: str) -> set[int]:
         """The traces that have been kept."""
         return set(self.runs.load(run_id).traces)
+
+    def ending(self, run_id: str) -> bytes | None:
+        """The ending of a run as it is written down."""
+        found: bytes | None = self.runs.store.get(f"chorus:run:{run_id}:ending")
+        return found
+
+    def queued(self, queue: str) -> list[bytes]:
+        """The messages that wait in a queue, as they are."""
+        found: list[bytes] = self.runs.store.lrange(queue, 0, -1)
+        return found
+
+    def deliver(self, queue: str, messages: list[bytes]) -> None:
+        """Put messages into a queue."""
+        self.runs.store.lpush(queue, *messages)
+
+    def is_idle(self, *queues: str) -> bool:
+        """Whether no message of these queues (none: of all) waits or is in anybody's hands."""
+        in_hand = [json.loads(row)[2] for row in self.runs.store.hvals("unacked")]
+        return not any(self.queued(queue) or queue in in_hand for queue in queues or QUEUES)
 
     def endings(self, run_id: str) -> int:
         """How often the end of a run was told."""

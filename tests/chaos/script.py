@@ -56,6 +56,7 @@ class Script:
     def __init__(self) -> None:
         self.holds: dict[str, Callable[[int], bool]] = {}
         self.answers: dict[str, Answers] = {}
+        self.first_token_s: dict[str, float] = {}
         self.waited: set[tuple[str, int]] = set()
         self.released = Event()
         self.token_s = 0.0
@@ -71,7 +72,11 @@ class Script:
     def __call__(self, call: Call) -> Reply:
         question, trace = question_of(call), trace_of(call)
         answer = self.answers.get(question, lambda _trace: "42")(trace)
-        reply = text(f"{THOUGHT}\\boxed{{{answer}}}", token_s=self.token_s)
+        reply = text(
+            f"{THOUGHT}\\boxed{{{answer}}}",
+            token_s=self.token_s,
+            first_token_s=self.first_token_s.get(question, 0.0),
+        )
         return held(reply, self.released) if self.waits(question, trace) else reply
 
     def waits(self, question: str, trace: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from chaos.asking import Answered, Asking, questions
 from chaos.faults import Fleet, Process, until
+from chaos.measured import REPEATS
 from chaos.record import Record
 from chaos.script import HELD_AFTER_TOKENS, Script, traces_of
 from scripted_upstream import Call, ScriptedUpstream
@@ -158,7 +159,7 @@ class Stage:
             asking = stack.enter_context(Asking(service.base_url, threads))
             found = cls(service, upstream, record, asking)
             upstream.reply = found.script
-            until(found.fleet.is_whole)
+            until(found.fleet.is_steady if REPEATS > 1 else found.fleet.is_whole)
             stack.callback(found.script.release)
             yield found
             found.script.release()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -93,13 +93,7 @@ def test_no_acknowledged_job_is_lost(stage: Stage, attempt: int) -> None:
         ids = list(threads.map(lambda q: stage.asking.submit(q, **SMALL), questions(*["job"] * BURST)))
     killed_s = stage.fleet.redis.kill()
     until(stage.fleet.is_whole)
-    jobs = [until(partial(ended, stage, job_id)) for job_id in ids]
+    jobs = [until(partial(stage.asking.ended, job_id)) for job_id in ids]
     note("kill -9 of Redis after a burst of 50 jobs", [time.monotonic() - killed_s])
     assert [(job["status"], job["error"]) for job in jobs] == [("completed", None)] * BURST
     assert {job["result"]["choices"][0]["tts_metadata"]["answer"] for job in jobs} == {"42"}
-
-
-def ended(stage: Stage, job_id: str) -> Any:
-    """The job once it has ended."""
-    job = stage.asking.job(job_id)
-    return job if job["status"] not in ("queued", "in_progress") else None
