@@ -38,7 +38,12 @@ class Broker:
         self.url = f"unix://{self.line}"
         patience = Retry(ConstantBackoff(0.05), 200)
         self.heard = "0"
-        self.client = redis.Redis(unix_socket_path=str(self.line), decode_responses=True, retry=patience)
+        self.client = redis.Redis(
+            unix_socket_path=str(self.line),
+            decode_responses=True,
+            retry=patience,
+            socket_timeout=2 * SOON_S,
+        )
         self.start()
 
     def start(self) -> None:
