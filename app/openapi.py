@@ -6,6 +6,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
+from app.jobs import description as of_jobs
 from app.responses import description as of_responses
 from app.schemas.chat import chat_schema
 from workers.settings import Settings
@@ -53,7 +54,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         spec.path(path, operations={"get": {"summary": summary, "responses": responses("An object.")}})
     model = {"summary": "Show a model.", "responses": responses("The model.")}
     spec.path("/v1/models/{id}", parameters=in_path("/v1/models/{id}"), operations={"get": model})
-    for path, operations in of_responses.operations().items():
+    for path, operations in {**of_jobs.operations(), **of_responses.operations()}.items():
         found = {
             method: {"summary": summary, "responses": responses(result), **more}
             for method, (summary, result, more) in operations.items()

@@ -7,18 +7,18 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, jsonify, request, url_for
 
 from app.asking import asker
-from app.extending import extension_of
-from app.job_events import START, Told, checked_id
-from app.jobs import job_entry, job_object
+from app.jobs.events import START, Told, checked_id
+from app.jobs.extending import extension_of
+from app.jobs.objects import job_entry, job_object
+from app.jobs.revoting import revoted
+from app.jobs.traces import page_of
 from app.paging import asked_page, listing
 from app.questions import Question, read_question
 from app.render import completion
-from app.revoting import revoted
 from app.routes.chat import read_json
 from app.routes.models import check_model
 from app.schemas.chat import load_chat
 from app.schemas.jobs import ExtendSchema, TracePageSchema, load, revote_schema
-from app.traces import page_of
 from workers.client import Client
 from workers.jobs import Job
 from workers.records import Source

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.errors import body_of, error_of
-from app.job_progress import progress
+from app.jobs.progress import progress
 from app.outcomes import Record, outcome_of
 from app.render import completion, usage
 from tts_core.model import Why

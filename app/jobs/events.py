@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from app.jobs import status_of
+from app.jobs.objects import status_of
+from app.jobs.traces import without_text
 from app.presence import client_is_gone
 from app.questions import Question
 from app.render import trimmed, usage
 from app.sse import HEARTBEAT
-from app.traces import without_text
 from tts_core.errors import InvalidRequest, UnknownJob
 from tts_core.model import Trace
 from workers.client import Client
