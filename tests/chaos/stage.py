@@ -141,23 +141,21 @@ class Playing:
 class Stage:
     """The service with everything that a test needs around it."""
 
-    def __init__(
-        self, service: Service, upstream: ScriptedUpstream, record: Record, asking: Asking
-    ) -> None:
-        self.service, self.upstream, self.record, self.asking = service, upstream, record, asking
+    def __init__(self, fleet: Fleet, upstream: ScriptedUpstream, record: Record, asking: Asking) -> None:
+        self.fleet, self.upstream, self.record, self.asking = fleet, upstream, record, asking
+        self.service = fleet.service
         self.script = Script()
-        self.fleet = Fleet(service, SAMPLERS)
 
     @classmethod
     @contextmanager
-    def of(cls, service: Service, upstream: ScriptedUpstream) -> Iterator[Self]:
+    def of(cls, service: Service, upstream: ScriptedUpstream, samplers: int = SAMPLERS) -> Iterator[Self]:
         """The service, whole at the beginning and in the end."""
         upstream.reset()
         with ExitStack() as stack:
             record = stack.enter_context(Record.of(service))
             threads = stack.enter_context(ThreadPoolExecutor(THREADS))
             asking = stack.enter_context(Asking(service.base_url, threads))
-            found = cls(service, upstream, record, asking)
+            found = cls(Fleet(service, samplers), upstream, record, asking)
             upstream.reply = found.script
             until(found.fleet.is_steady if REPEATS > 1 else found.fleet.is_whole)
             stack.callback(found.script.release)
