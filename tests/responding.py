@@ -4,8 +4,29 @@ from typing import Any
 
 from openai import OpenAI
 from openai.types.responses import Response
+from pydantic import BaseModel
+from scripted_upstream import Reply, tool_calls
 
 RUNNING = ("queued", "in_progress")
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "name": "weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    "strict": False,
+}
+PARIS, OSLO = '{"city": "Paris"}', '{"city": "Oslo"}'
+
+
+class City(BaseModel):
+    """A structured answer."""
+
+    city: str
+
+
+def called(*arguments: str) -> Reply:
+    """A trace that asks for the weather; every call has the same id, as some servers have it."""
+    function = ({"name": "weather", "arguments": spelling} for spelling in arguments)
+    return tool_calls([{"id": "call_0", "type": "function", "function": found} for found in function])
 
 
 def respond(client: OpenAI, **changes: Any) -> Any:

@@ -11,6 +11,9 @@ from clients.test_official_schema import SCRIPTS
 from jsonschema import Draft202012Validator
 from scripted_upstream import Reply, ScriptedUpstream, error, hang
 
+from app.responses.events import failure
+from tts_core.errors import Overloaded
+
 EVENTS = {
     "response.created": "ResponseCreatedEvent",
     "response.in_progress": "ResponseInProgressEvent",
@@ -154,6 +157,17 @@ def test_a_failed_response_is_a_valid_one(
     asking = body(background=True, stream=True, tts_strategy="single", tts_deadline_s=1)
     stream = http.post("/responses", json=asking).text
     assert check_events(stream)[-1] == "response.failed"
+
+
+def test_a_stream_that_breaks_off_says_so_and_where_to_go_on() -> None:
+    lines = failure(Overloaded("The service's store is away."), after=5).splitlines()
+    event = json.loads(lines[1].removeprefix("data: "))
+    check(EVENTS["error"], event)
+    assert (lines[0], event["code"], event["sequence_number"]) == (
+        "event: error",
+        "server_is_overloaded",
+        5,
+    )
 
 
 def test_a_failed_waited_for_response_has_a_valid_error(

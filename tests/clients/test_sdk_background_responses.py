@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from clients.test_sdk_responses import OSLO, PARIS, TOOL, City, called
 from jobs import Jobs
 from openai import APIStatusError, BadRequestError, ConflictError, OpenAI
-from responding import RUNNING, polled, respond
+from responding import OSLO, PARIS, RUNNING, TOOL, City, called, polled, respond
 from scripted_upstream import Call, Reply, ScriptedUpstream, error, hang, reasoning, text
 from service import Service
 
