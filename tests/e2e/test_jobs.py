@@ -193,3 +193,10 @@ def test_a_job_has_its_messages_reach_the_upstream(jobs: Jobs, upstream: Scripte
     jobs.done(tts_strategy="single", top_k=5)
     assert upstream.calls[0].body["messages"] == QUESTION
     assert upstream.calls[0].body["top_k"] == 5
+
+
+def test_a_response_is_a_job_too(jobs: Jobs, service: Service) -> None:
+    response = post(service.url, "/v1/responses", messages=None, input="What is 6*7?").json()
+    job = jobs.show(response["id"].removeprefix("resp_"))
+    assert (job["source"], job["status"]) == ("response", "completed")
+    assert job["result"]["choices"][0]["tts_metadata"]["answer"] == "42"
