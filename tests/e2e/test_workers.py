@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 from asking import post
 from scripted_upstream import Call, ScriptedUpstream, text
 from service import Service, clean_environment, running
@@ -83,3 +84,32 @@ def test_a_new_worker_takes_part_at_once_and_hands_back_its_work_when_it_leaves(
     seeds = [call.body["seed"] for call in upstream.calls if call.done]
     assert sorted(seeds) == sorted(set(seeds))
     assert answer["usage"]["completion_tokens"] == sum(call.tokens_sent for call in upstream.calls)
+
+
+def test_what_is_handed_back_comes_before_what_has_not_begun(
+    small: Service, settings: dict[str, str], upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda _call: text("word " * 30 + "\\boxed{42}", token_s=0.1)
+    first, second = {"seed": 100}, {"seed": 900_000_000}
+    small_run = {"tts_strategy": "self_consistency", "tts_budget": 2 * SLOTS}
+    with ThreadPoolExecutor(2) as pool, another_worker(small, settings) as another:
+        wait_until_ready_with(small, "another")
+        begun = pool.submit(post, small.url, **small_run, **first)
+        upstream.wait_for(lambda calls: running_now(calls) == 2 * SLOTS)
+        queued = pool.submit(post, small.url, **small_run, **second)
+        wait_until_queued(small, 2 * SLOTS)
+        os.kill(another.pid, signal.SIGTERM)
+        calls = upstream.wait_for(lambda calls: len(calls) >= 3 * SLOTS, timeout_s=20)
+        assert [call.body["seed"] < second["seed"] for call in calls[: 3 * SLOTS]] == [True] * 3 * SLOTS
+        assert begun.result(60).status_code == queued.result(60).status_code == 200
+
+
+def wait_until_ready_with(service: Service, name: str) -> None:
+    while name not in alive(service):
+        pass
+
+
+def wait_until_queued(service: Service, traces: int) -> None:
+    with redis.Redis.from_url(service.store_url) as store:
+        while store.llen("sample") < traces:
+            pass
