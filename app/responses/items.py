@@ -112,7 +112,7 @@ def misplaced(finding: str, root: str) -> InvalidRequest:
     """msgspec's finding with the path that a client knows: `$.content[0]` lies in `root`."""
     message, _, path = finding.partition(" - at `$")
     place = root + path.removesuffix("`")
-    if place.endswith(".type"):
+    if place.endswith(".type") and message.startswith("Invalid value "):
         message = f"{message.removeprefix('Invalid value ')} is not supported here"
     return InvalidRequest(f"Invalid value for '{place}': {message}.", param=place)
 
