@@ -1,8 +1,9 @@
 """A service about to meet a fault: runs are brought to a moment, and judged after it."""
 
+import random
 import re
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ KEPT_S = 10.0
 BUDGET, WARMUP = 8, 4
 OFFLINE = {"tts_strategy": "deepconf", "tts_budget": BUDGET}
 ONLINE = {**OFFLINE, "tts_mode": "online", "tts_warmup": WARMUP, "tts_window_size": 8}
+BURST = {**OFFLINE, "tts_budget": 64}
+SOME = (OFFLINE, ONLINE, ONLINE, BURST)
+TOKEN_S = 0.05
+TOKENS_OF_SOME = 1100
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,16 @@ class Stage:
     def begin(self, name: str, options: Mapping[str, Any], **how: Any) -> Playing:
         """Ask a question in the background."""
         return Playing(self, name, options, **how).begin()
+
+    def strike_at_some_moment(self, victims: Callable[[], list[Process]]) -> tuple[list[Playing], float]:
+        """Kill when the upstream has sent some number of tokens to four runs; the runs, and when it was."""
+        self.script.token_s = TOKEN_S
+        playing = [self.begin("some moment", options) for options in SOME]
+        tokens = random.randint(1, TOKENS_OF_SOME)
+        self.upstream.wait_for(lambda calls: sum(call.tokens_sent for call in calls) >= tokens)
+        for run in playing:
+            run.look()
+        return playing, max(process.kill() for process in victims())
 
     def bring_to(self, moments: Iterable[Moment], **how: Any) -> list[Playing]:
         """Runs that stand where the moments say, with what is finished written down."""

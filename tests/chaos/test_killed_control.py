@@ -1,6 +1,5 @@
 """kill -9 of the control worker, which the supervisor starts again."""
 
-import random
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,7 +9,6 @@ from scripted_upstream import ScriptedUpstream
 from service import Service
 
 HANDED_OUT = {**OFFLINE, "tts_budget": 256}
-TOKEN_S = 0.05
 
 
 def between_rounds(stage: Stage) -> list[Outcome]:
@@ -44,32 +42,15 @@ def while_handing_out(stage: Stage) -> list[Outcome]:
 
 def at_some_moment(stage: Stage) -> list[Outcome]:
     """The upstream has sent so many tokens."""
-    stage.script.token_s = TOKEN_S
-    playing = [stage.begin("some moment", options) for options in (OFFLINE, ONLINE, ONLINE, ONLINE)]
-    tokens = random.randint(0, 400)
-    stage.upstream.wait_for(lambda calls: sum(call.tokens_sent for call in calls) >= tokens)
-    for run in playing:
-        run.look()
-    return settle(playing, stage.fleet.control.kill())
+    return settle(*stage.strike_at_some_moment(lambda: [stage.fleet.control]))
 
 
 Way = Callable[[Stage], list[Outcome]]
-WAYS: list[tuple[Way, tuple[pytest.MarkDecorator, ...]]] = [
-    (between_rounds, ()),
-    (right_after_submission, ()),
-    (while_handing_out, ()),
-    (at_some_moment, (pytest.mark.chaos,)),
-]
+WAYS: list[Way] = [between_rounds, right_after_submission, while_handing_out]
+AGAIN = [pytest.param(at_some_moment, id=f"at_some_moment-{i}", marks=pytest.mark.chaos) for i in ATTEMPTS]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(way, id=f"{way.__name__}-{attempt}", marks=marks)
-        for way, marks in WAYS
-        for attempt in ATTEMPTS
-    ],
-)
+@pytest.fixture(scope="module", params=[*WAYS, *AGAIN])
 def outcomes(
     request: pytest.FixtureRequest, service: Service, upstream_server: ScriptedUpstream
 ) -> Iterator[list[Outcome]]:

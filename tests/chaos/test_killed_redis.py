@@ -38,7 +38,7 @@ def others(fleet: Fleet) -> set[int]:
     return {process.pid for process in (fleet.control, fleet.web, *fleet.samplers, *fleet.web_workers)}
 
 
-@pytest.fixture(scope="module", params=ATTEMPTS)
+@pytest.fixture(scope="module")
 def seen(service: Service, upstream_server: ScriptedUpstream) -> Iterator[Seen]:
     """Redis was killed under runs at every moment; their traces ended while it was away."""
     with Stage.of(service, upstream_server) as stage:
@@ -85,6 +85,17 @@ def test_the_web_is_healthy_but_not_ready(seen: Seen) -> None:
 
 def test_nothing_else_has_to_be_restarted(seen: Seen) -> None:
     assert seen.others_after == seen.others_before
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_runs_go_on_whenever_redis_is_killed(stage: Stage, attempt: int) -> None:
+    playing, killed_s = stage.strike_at_some_moment(lambda: [stage.fleet.redis])
+    outcomes = settle(playing, killed_s)
+    note("kill -9 of Redis at some moment", [outcome.took_s for outcome in outcomes])
+    assert max(outcome.took_s for outcome in outcomes) < PROMISED_S
+    assert {(found.endings, found.answered.told["answer"]) for found in outcomes} == {(1, "42")}
+    assert {count for outcome in outcomes for count in outcome.counts.values()} == {1}
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

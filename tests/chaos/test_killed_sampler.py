@@ -1,19 +1,17 @@
 """kill -9 of sampling workers with traces in flight, at every moment of a run: one worker, and all of
 them, which the supervisor starts again."""
 
-import random
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from chaos.faults import Process
 from chaos.measured import ATTEMPTS, PROMISED_S, note
-from chaos.stage import MOMENTS, OFFLINE, ONLINE, Outcome, Stage, settle
+from chaos.stage import BURST, MOMENTS, Outcome, Stage, settle
 from scripted_upstream import Call, ScriptedUpstream
 from service import Service
 
 LOST = "A worker was lost"
-BURST = {**OFFLINE, "tts_budget": 64}
-TOKEN_S = 0.05
 
 Victims = Callable[[Stage], list[Process]]
 
@@ -42,21 +40,18 @@ def at_every_moment(stage: Stage, victims: Victims) -> list[Outcome]:
 
 def at_some_moment(stage: Stage, victims: Victims) -> list[Outcome]:
     """The kill comes when the upstream has sent so many tokens."""
-    stage.script.token_s = TOKEN_S
-    playing = [stage.begin("some moment", options) for options in (OFFLINE, ONLINE, ONLINE, BURST)]
-    tokens = random.randint(1, 1100)
-    stage.upstream.wait_for(lambda calls: sum(call.tokens_sent for call in calls) >= tokens)
-    for run in playing:
-        run.look()
-    killed_s = max(process.kill() for process in victims(stage))
-    return settle(playing, killed_s)
+    return settle(*stage.strike_at_some_moment(partial(victims, stage)))
 
 
+again = pytest.mark.chaos
 WAYS = [
-    pytest.param((way, victims, attempt), id=f"{victims.__name__}-{way.__name__}-{attempt}", marks=marks)
-    for way, marks in ((at_every_moment, ()), (at_some_moment, (pytest.mark.chaos,)))
-    for victims in (busiest, every_one)
-    for attempt in ATTEMPTS
+    pytest.param((at_every_moment, busiest), id="busiest"),
+    pytest.param((at_every_moment, every_one), id="every_one", marks=again),
+    *(
+        pytest.param((at_some_moment, victims), id=f"{victims.__name__}-{attempt}", marks=again)
+        for victims in (busiest, every_one)
+        for attempt in ATTEMPTS
+    ),
 ]
 
 
@@ -65,7 +60,7 @@ def outcomes(
     request: pytest.FixtureRequest, service: Service, upstream_server: ScriptedUpstream
 ) -> Iterator[list[Outcome]]:
     """What became of the runs."""
-    way, victims, _ = request.param
+    way, victims = request.param
     with Stage.of(service, upstream_server) as stage:
         found = way(stage, victims)
         note(f"kill -9 of a sampling worker ({victims.__name__})", [o.took_s for o in found])
