@@ -55,7 +55,7 @@ class BatchLines:
     def cut_short(self, outcome: Outcome) -> Words | None:
         """Why a line has no response at all; None for one that has."""
         batch, end, ending = self.state.batch, self.state.end, outcome.ending
-        if self.batches.refused(batch.id, outcome.index):
+        if outcome.refused:
             return None
         if ending is None or outcome.submission is None:
             return {End.CANCELLED: CANCELLED, End.EXPIRED: EXPIRED}.get(end or End.COMPLETED, GONE)
@@ -73,8 +73,8 @@ class BatchLines:
 
     def answer(self, outcome: Outcome, run_id: str) -> tuple[int, Mapping[str, Any]]:
         """The completion, or the error in its place."""
-        if refused := self.batches.refused(self.state.batch.id, outcome.index):
-            return refused.status, refused.body
+        if outcome.refused:
+            return outcome.refused.status, outcome.refused.body
         assert outcome.submission  # noqa: S101 - or it would have been cut short
         assert outcome.ending  # noqa: S101
         asked = outcome.submission

@@ -29,11 +29,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A line and what is kept of its run."""
+    """A line and what is kept of its run; or why it has none."""
 
     index: int
     submission: Submission | None
     ending: Ending | None
+    refused: Refused | None = None
 
     @property
     def has_answer(self) -> bool:
@@ -133,11 +134,6 @@ class Batches:
         raw = self.store.hget(keys.batch(batch_id, "lines"), str(index))
         return decode(zlib.decompress(raw), Line) if raw else None
 
-    def refused(self, batch_id: str, index: int) -> Refused | None:
-        """Why a line is not run, if it is not."""
-        raw = self.store.hget(keys.batch(batch_id, "refused"), str(index))
-        return decode(raw, Refused) if raw else None
-
     def begun(self, batch_id: str, index: int) -> None:
         """A line's run was handed to the workers: what was kept of it is not needed any more."""
         with self.store.pipeline(transaction=True) as pipe:
@@ -204,13 +200,17 @@ class Batches:
                 for index in chunk:
                     pipe.hget(keys.run(run_of(batch_id, index)), "submission")
                     pipe.get(keys.run(run_of(batch_id, index), "ending"))
+                    pipe.hget(keys.batch(batch_id, "refused"), str(index))
                 found = pipe.execute()
-            for index, submission, ending in zip(chunk, found[::2], found[1::2], strict=True):
-                yield Outcome(
-                    index,
-                    decode(submission, Submission) if submission else None,
-                    decode(ending, Ending) if ending else None,
-                )
+            for index, *raw in zip(chunk, found[::3], found[1::3], found[2::3], strict=True):
+                kinds = (Submission, Ending, Refused)
+                kept = (known(part, kind) for part, kind in zip(raw, kinds, strict=True))
+                yield Outcome(index, *kept)
+
+
+def known(raw: bytes | None, kind: type[Any]) -> Any:
+    """A record that may be gone."""
+    return decode(raw, kind) if raw else None
 
 
 def chunks(found: Iterable[T], size: int) -> Iterator[list[T]]:

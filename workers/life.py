@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from workers.celery import settings
 from workers.dispatching import Dispatcher
-from workers.queues import CONTROL
+from workers.queues import BATCH_CONTROL, CONTROL
 from workers.roster import Roster
 from workers.tasks import begin, claims, rounds, runs, stops
 
@@ -43,7 +43,7 @@ def live(sender: Any, **_: Any) -> None:
     repeat(TELL_S, tell_what_is_held, name="held")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
-        repeat(DISPATCH_S, Dispatcher(runs(), begin.delay).look, name="batches")
+        repeat(DISPATCH_S, Dispatcher(runs(), begin_line).look, name="batches")
 
 
 def tell_what_is_held() -> None:
@@ -60,6 +60,11 @@ def drain(**_: Any) -> None:
     """
     stops().leaving.set()
     gevent.spawn_later(settings.drain_s, stops().hand_back)
+
+
+def begin_line(run_id: str) -> None:
+    """Have the run of a batch's line begun."""
+    begin.apply_async((run_id,), queue=BATCH_CONTROL)
 
 
 def look_after_runs() -> None:

@@ -17,7 +17,7 @@ from workers.celery import app, settings
 from workers.claims import Claims
 from workers.logs import request_id
 from workers.observing import Relay, TokenCap
-from workers.queues import queue_of
+from workers.queues import control_of, queue_of
 from workers.records import Arrival
 from workers.rounds import Rounds
 from workers.runs import Runs
@@ -159,10 +159,11 @@ def publish(run_id: str, number: int, indexes: Sequence[int]) -> None:
     instead of 84. The chord machinery behind is the same.
     """
     group = uuid()
-    callback = collect.s(run_id, number)
-    callback.link_error(collect_broken.s(run_id, number))
+    source = runs().ticket(run_id).source
+    callback = collect.s(run_id, number).set(queue=control_of(source))
+    callback.link_error(collect_broken.s(run_id, number).set(queue=control_of(source)))
     callback.freeze()
-    queue = queue_of(runs().ticket(run_id).source)
+    queue = queue_of(source)
     app.backend.set_chord_size(group, len(indexes))
     with batch() as producer:
         for position, index in enumerate(indexes):

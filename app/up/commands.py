@@ -33,9 +33,10 @@ def worker(settings: Settings, queue: str, name: str) -> tuple[str, ...]:
     """A Celery worker of the queue `control`, `sample` or `batch`."""
     slots = {"control": CONTROL_CONCURRENCY, "batch": settings.batch_concurrency}
     tasks = slots.get(queue, settings.worker_concurrency)
+    queues = "batch,batch-control" if queue == "batch" else queue
     return (
         *CELERY,
-        *("worker", "-P", "gevent", "-Q", queue, "-c", str(tasks)),
+        *("worker", "-P", "gevent", "-Q", queues, "-c", str(tasks)),
         *("--prefetch-multiplier", "1", "--without-gossip", "--without-mingle"),
         *("-n", f"{name}@%h", "-l", settings.log_level.upper()),
         *(("-E",) if settings.flower else ()),
