@@ -8,7 +8,7 @@ from flask import Flask, Response, g, request
 from flask_cors import CORS
 
 from app import auth, errors
-from app.files import Library
+from app.batches.library import Library
 from app.presence import Presence
 from app.routes import batches, chat, docs, files, health, jobs, models, responses, strategies
 from workers.client import Client

@@ -1,11 +1,13 @@
 """The API's own description, written from the marshmallow schemas."""
 
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
+from app.batches import description as of_batches
 from app.jobs import description as of_jobs
 from app.responses import description as of_responses
 from app.schemas.chat import chat_schema
@@ -54,7 +56,8 @@ def describe(settings: Settings) -> dict[str, Any]:
         spec.path(path, operations={"get": {"summary": summary, "responses": responses("An object.")}})
     model = {"summary": "Show a model.", "responses": responses("The model.")}
     spec.path("/v1/models/{id}", parameters=in_path("/v1/models/{id}"), operations={"get": model})
-    for path, operations in {**of_jobs.operations(), **of_responses.operations()}.items():
+    resources = (of_responses, of_jobs, of_batches)
+    for path, operations in chain(*(resource.operations().items() for resource in resources)):
         found = {
             method: {"summary": summary, "responses": responses(result), **more}
             for method, (summary, result, more) in operations.items()

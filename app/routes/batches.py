@@ -8,8 +8,9 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, jsonify
 
 from app.asking import asker
-from app.batches import Reader, batch_object
-from app.files import Library
+from app.batches.library import Library
+from app.batches.objects import batch_object
+from app.batches.reading import Reader
 from app.paging import asked_page, listing
 from app.routes.chat import read_json
 from app.routes.models import check_model

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.files import Library, uploaded_object
+from app.batches.library import Library, uploaded_object
 from app.paging import asked_page, listing
 from app.schemas.batches import FilePageSchema, FileSchema
 from app.schemas.jobs import load

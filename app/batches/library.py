@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from app.batch_lines import BatchLines
+from app.batches.lines import BatchLines
 from tts_core.errors import JobGone, UnknownJob
 from workers.answering import answering
 from workers.batch import State, batch_of, indexes

@@ -1,0 +1,1 @@
+"""Batches and files as clients see them."""
