@@ -10,6 +10,7 @@ from celery import Celery
 
 from workers.fetching import Fetching
 from workers.lease import MUTEX_S, Lease
+from workers.reconnecting import Connection
 from workers.settings import read_settings
 from workers.watchdog import Watchdog
 
@@ -56,5 +57,6 @@ app = Celery(
     include=["workers.tasks", "workers.life", "workers.logs"],
 )
 app.conf.update(CONF)
+app.amqp.Connection = Connection
 app.steps["consumer"].update((Lease, Fetching))
 app.steps["worker"].add(Watchdog)

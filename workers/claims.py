@@ -7,7 +7,7 @@ from typing import Any
 from tts_core.model import Trace
 from workers import keys
 from workers.json_fields import decode, encode
-from workers.records import NOT_WANTED, NOTHING_YET, Arrival, Carried, Holding, StoredPlan
+from workers.records import NOT_WANTED, NOTHING_YET, Arrival, Carried, Holding, StoredPlan, Ticket
 from workers.runs import Runs
 
 FRESH_S = 4.0
@@ -29,9 +29,18 @@ class Claims:
         with self.store.pipeline(transaction=False) as pipe:
             pipe.hsetnx(name, f"claim:{index}", mine)
             pipe.hmget(
-                name, f"trace:{index}", f"claim:{index}", f"carried:{index}", f"guard:{number}", *ends
+                name,
+                "ticket",
+                f"trace:{index}",
+                f"claim:{index}",
+                f"carried:{index}",
+                f"guard:{number}",
+                *ends,
             )
-            first, (kept, claim, carried, guard, *ended) = pipe.execute()
+            first, (ticket, kept, claim, carried, guard, *ended) = pipe.execute()
+        if not ticket:
+            self.runs.clear(run_id)
+            return NOT_WANTED
         if kept:
             return Arrival(decode(kept, Trace))
         if any(ended):
@@ -42,7 +51,7 @@ class Claims:
             self.store.hset(name, f"claim:{index}", mine)
         return Arrival(
             plan=decode(guard, StoredPlan) if guard else self.runs.plan(run_id, number),
-            ticket=self.runs.ticket(run_id),
+            ticket=decode(ticket, Ticket),
             carried=decode(carried, Carried) if carried else NOTHING_YET,
             lost=not first,
         )

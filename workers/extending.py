@@ -6,7 +6,7 @@ from dataclasses import replace
 from tts_core.errors import JobGone
 from tts_core.model import Trace, Why
 from workers.records import NOTHING
-from workers.runs import Runs
+from workers.runs import RunGone, Runs
 
 AT_ONCE = 64
 
@@ -19,7 +19,7 @@ def take_over(runs: Runs, old_id: str, run_id: str) -> None:
     """
     try:
         old = runs.load(old_id)
-    except KeyError as error:
+    except RunGone as error:
         raise JobGone(f"The job {old_id!r} was deleted, or its time is over.") from error
     there = runs.load(run_id).traces
     wanted = [t for i, t in sorted(old.traces.items()) if reusable(t) and i not in there]

@@ -8,7 +8,7 @@ from workers import keys
 from workers.claims import holdings
 from workers.json_fields import decode, encode
 from workers.records import Ending, Holding, Run, Submission
-from workers.runs import PARTS, Runs
+from workers.runs import PARTS, RunGone, Runs
 
 CANDIDATES_AT_ONCE = 50
 ORPHAN_S = 1.2  # an SDK that lost its connection asks again after half a second
@@ -68,7 +68,7 @@ class Jobs:
         """A run as it stands; None when it was deleted or has expired."""
         try:
             run = self.runs.load(run_id)
-        except KeyError:
+        except RunGone:
             return None
         ending = self.runs.ending(run_id)
         return Job(run_id, run, ending, {} if ending else holdings(self.runs, run_id))

@@ -22,7 +22,7 @@ from workers.endings import ending_of, fault_of
 from workers.janitor import Janitor
 from workers.records import Closing, Ending, Run, StoredPlan
 from workers.rules import rules_of
-from workers.runs import Runs
+from workers.runs import RunGone, Runs
 
 GRACE_S = 0.15
 LOOK_AGAIN_S = 10.0
@@ -48,6 +48,8 @@ class Rounds:
             yield
         except (redis.RedisError, OperationalError):
             raise
+        except RunGone:
+            log.info("run %s is gone", run_id)
         except Exception:
             fault = Fault("InternalFault", "The service had an internal error in this run.")
             self.runs.end(run_id, Ending(fault=fault))
@@ -183,7 +185,7 @@ class Rounds:
         self.runs.postpone(run_id, now_s + LOOK_AGAIN_S)
         try:
             run = self.runs.load(run_id)
-        except KeyError:
+        except RunGone:
             run = None
         if run is None or self.runs.has_ended(run_id):
             self.runs.forget_deadline(run_id)

@@ -14,7 +14,7 @@ from typing import Any
 import redis
 
 from tts_core.model import Trace, Why
-from workers import keys
+from workers import keys, scripts
 from workers.json_fields import by_number, decode, encode, numbered
 from workers.records import (
     Closing,
@@ -35,6 +35,10 @@ FIRST_LOOK_S = 5.0
 PARTS = ("", "texts", "confidences", "events", "ending", "inboxes")
 
 
+class RunGone(KeyError):
+    """The run was deleted, or its time is over."""
+
+
 class Runs:
     """Reads and writes runs. Every write is idempotent: the first one stands."""
 
@@ -45,6 +49,8 @@ class Runs:
         self.open_s = ttl_s + math.ceil(longest_s)
         self.plan = lru_cache(maxsize=PLANS_CACHED)(self._plan)
         self.ticket = lru_cache(maxsize=TICKETS_CACHED)(self._ticket)
+        self._keep = self.store.register_script(scripts.KEEP)
+        self._end = self.store.register_script(scripts.END)
 
     def open(self, run_id: str, submission: Submission, inbox: str = "") -> None:
         """Write down a new run, its deadline and who waits for it; a second time changes nothing."""
@@ -89,33 +95,25 @@ class Runs:
         return decode(guard, StoredPlan) if guard else plan
 
     def field(self, run_id: str, name: str) -> bytes:
-        """One field of the run's hash. Raises KeyError when the run has expired."""
+        """One field of the run's hash. Raises RunGone when the run has expired."""
         value = self.store.hget(keys.run(run_id), name)
         if value is None:
-            raise KeyError(f"{name} of run {run_id}")
+            raise RunGone(f"{name} of run {run_id}")
         return value
 
-    def keep(self, run_id: str, trace: Trace, text: Text, confidences: Sequence[float] = ()) -> None:
-        """Write down a finished trace and tell of it; a second one of the same index is dropped."""
-        with self.store.pipeline(transaction=True) as pipe:
-            if confidences:
-                pipe.hsetnx(
-                    keys.run(run_id, "confidences"), str(trace.index), array("d", confidences).tobytes()
-                )
-                pipe.expire(keys.run(run_id, "confidences"), self.open_s)
-            pipe.hsetnx(keys.run(run_id), f"trace:{trace.index}", encode(trace))
-            pipe.expire(keys.run(run_id), self.open_s)
-            pipe.hsetnx(keys.run(run_id, "texts"), str(trace.index), zlib.compress(encode(text), 1))
-            pipe.expire(keys.run(run_id, "texts"), self.open_s)
-            pipe.xadd(keys.run(run_id, "events"), {"type": "trace", "data": encode(trace)})
-            pipe.expire(keys.run(run_id, "events"), self.open_s)
-            pipe.execute()
+    def keep(self, run_id: str, trace: Trace, text: Text, confidences: Sequence[float] = ()) -> bool:
+        """Write down a finished trace and tell of it; whether it was the first of its index and its run
+        is still known."""
+        names = [keys.run(run_id, part) for part in ("", "texts", "confidences", "events")]
+        numbers = array("d", confidences).tobytes()
+        words = (trace.index, encode(trace), zlib.compress(encode(text), 1), numbers)
+        return bool(self._keep(names, words))
 
     def load(self, run_id: str) -> Run:
-        """The run as it stands. Raises KeyError when it is not (or no longer) known."""
+        """The run as it stands. Raises RunGone when it is not (or no longer) known."""
         fields = {key.decode(): value for key, value in self.store.hgetall(keys.run(run_id)).items()}
         if "submission" not in fields:
-            raise KeyError(run_id)
+            raise RunGone(run_id)
         return Run(
             submission=decode(fields["submission"], Submission),
             plans=numbered(fields, "plan", StoredPlan),
@@ -200,7 +198,13 @@ class Runs:
     def stop(self, run_id: str, why: Why, number: int | None = None) -> bool:
         """Ask the traces of the run, or of one round, to stop; whether it was not asked before."""
         name = "stop" if number is None else f"stop:{number}"
-        if not self.store.hsetnx(keys.run(run_id), name, why.value):
+        with self.store.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(keys.run(run_id), name, why.value)
+            pipe.hexists(keys.run(run_id), "ticket")
+            first, is_known = pipe.execute()
+        if not is_known:
+            self.clear(run_id)
+        if not first or not is_known:
             return False
         self.store.publish(keys.STOPS, encode(Word(run_id, number, why=why)))
         return True
@@ -215,7 +219,17 @@ class Runs:
 
     def spend(self, run_id: str, tokens: int) -> int:
         """Count received tokens; how many the whole run has received."""
-        return int(self.store.hincrby(keys.run(run_id), "tokens", tokens))
+        with self.store.pipeline(transaction=False) as pipe:
+            pipe.hincrby(keys.run(run_id), "tokens", tokens)
+            pipe.hexists(keys.run(run_id), "ticket")
+            total, is_known = pipe.execute()
+        if not is_known:
+            self.clear(run_id)
+        return int(total)
+
+    def clear(self, run_id: str) -> None:
+        """Remove what was written to a run that is gone, for which it would stay for ever."""
+        self.store.delete(keys.run(run_id))
 
     def schedule(self, run_id: str, at_s: float) -> None:
         """Have the run looked at by `at_s` (epoch) at the latest."""
@@ -235,15 +249,11 @@ class Runs:
 
     def end(self, run_id: str, ending: Ending) -> bool:
         """Write down the ending, tell of it, wake who waits; whether this was the first ending."""
-        if not self.store.set(keys.run(run_id, "ending"), encode(ending), nx=True, ex=self.ttl_s):
+        parts = [keys.run(run_id, part) for part in ("ending", "events", "inboxes")]
+        if not self._end([*parts, keys.DEADLINES], (encode(ending), self.ttl_s, run_id)):
             return False
         with self.store.pipeline(transaction=False) as pipe:
-            pipe.zrem(keys.DEADLINES, run_id)
-            pipe.xadd(keys.run(run_id, "events"), {"type": "end", "data": b"{}"})
             self.renew(run_id, pipe)
-            for inbox in self.store.smembers(keys.run(run_id, "inboxes")):
-                pipe.rpush(inbox, run_id)
-                pipe.expire(inbox, self.ttl_s)
             pipe.execute()
         return True
 

@@ -63,7 +63,7 @@ def test_tokens_without_an_account_are_counted_and_said_to_be(
     count = len(split_tokens("It is \\boxed{42}."))
     assert done.usage.completion_tokens == 3 * count
     assert done.usage.prompt_tokens == 3 * PROMPT_TOKENS
-    assert f"no account of 2 traces: their {2 * count}" in done.choices[0].tts_metadata["warnings"][0]
+    assert f"no account of 2 calls: their {2 * count}" in done.choices[0].tts_metadata["warnings"][0]
 
 
 def test_the_metadata_has_all_that_the_contract_names(client: OpenAI, upstream: ScriptedUpstream) -> None:

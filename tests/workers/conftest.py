@@ -52,7 +52,7 @@ def runs(redis_url: str) -> Iterator[Runs]:
     """An empty store of runs."""
     store = connect(redis_url)
     store.flushall()
-    yield Runs(store, TTL_S)
+    yield Runs(store, TTL_S, longest_s=TTL_S)
     store.connection_pool.disconnect()
 
 

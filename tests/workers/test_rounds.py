@@ -247,3 +247,25 @@ def test_a_callback_that_comes_before_its_rounds_turn_waits(runs: Runs, rounds: 
     keep(runs, *(answered(index) for index in range(4, 8)))
     rounds.close(RUN, 1, Why.COMPLETE)
     assert runs.load(RUN).closings == ()
+
+
+def test_what_comes_late_leaves_nothing_of_a_run_that_is_gone(
+    runs: Runs, rounds: Rounds, claims: Claims
+) -> None:
+    claims.arrive(RUN, 0, 0)
+    keep(runs, answered(0))
+    runs.spend(RUN, 16)
+    rounds.stop(RUN, Why.CANCELLED)
+    assert runs.store.keys("chorus:run:*") == []
+
+
+def test_a_trace_that_ends_late_lives_no_longer_than_its_run(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    rounds.close(RUN, 0, Why.DEADLINE)
+    keep(runs, answered(1))
+    lives = {
+        part: runs.store.ttl(f"chorus:run:{RUN}{part}") for part in ("", ":texts", ":events", ":ending")
+    }
+    assert max(lives.values()) <= runs.ttl_s

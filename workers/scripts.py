@@ -1,0 +1,40 @@
+"""What Redis does in one step, so that whoever is killed leaves it done or not begun."""
+
+END = """
+local ending, events, inboxes, deadlines = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local record, ttl_s, run_id = ARGV[1], ARGV[2], ARGV[3]
+if not redis.call('SET', ending, record, 'NX', 'EX', ttl_s) then
+  return 0
+end
+redis.call('XADD', events, '*', 'type', 'end', 'data', '{}')
+redis.call('EXPIRE', events, ttl_s)
+redis.call('ZREM', deadlines, run_id)
+for _, inbox in ipairs(redis.call('SMEMBERS', inboxes)) do
+  redis.call('RPUSH', inbox, run_id)
+  redis.call('EXPIRE', inbox, ttl_s)
+end
+return 1
+"""
+
+KEEP = """
+local run, texts, confidences, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local index, trace, text, numbers = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if redis.call('HEXISTS', run, 'submission') == 0 then
+  return 0
+end
+if redis.call('HSETNX', run, 'trace:' .. index, trace) == 0 then
+  return 0
+end
+redis.call('HSET', texts, index, text)
+if numbers ~= '' then
+  redis.call('HSET', confidences, index, numbers)
+end
+redis.call('XADD', events, '*', 'type', 'trace', 'data', trace)
+local left_s = redis.call('TTL', run)
+for _, key in ipairs(KEYS) do
+  if redis.call('TTL', key) < 0 then
+    redis.call('EXPIRE', key, left_s)
+  end
+end
+return 1
+"""
