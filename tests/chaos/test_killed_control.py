@@ -46,18 +46,26 @@ def at_some_moment(stage: Stage) -> list[Outcome]:
 
 
 Way = Callable[[Stage], list[Outcome]]
-WAYS: list[Way] = [between_rounds, right_after_submission, while_handing_out]
-AGAIN = [pytest.param(at_some_moment, id=f"at_some_moment-{i}", marks=pytest.mark.chaos) for i in ATTEMPTS]
+ONCE: tuple[Way, ...] = (between_rounds, right_after_submission, while_handing_out)
+# The attempt is in the parameter, because pytest does not set up a fixture again for an equal one.
+WAYS = [
+    *(pytest.param((way, 0), id=way.__name__) for way in ONCE),
+    *(
+        pytest.param((at_some_moment, attempt), id=f"at_some_moment-{attempt}", marks=pytest.mark.chaos)
+        for attempt in ATTEMPTS
+    ),
+]
 
 
-@pytest.fixture(scope="module", params=[*WAYS, *AGAIN])
+@pytest.fixture(scope="module", params=WAYS)
 def outcomes(
     request: pytest.FixtureRequest, service: Service, upstream_server: ScriptedUpstream
 ) -> Iterator[list[Outcome]]:
     """What became of the runs."""
     with Stage.of(service, upstream_server) as stage:
-        found = request.param(stage)
-        note(f"kill -9 of the control worker ({request.param.__name__})", [o.took_s for o in found])
+        way, _ = request.param
+        found = way(stage)
+        note(f"kill -9 of the control worker ({way.__name__})", [o.took_s for o in found])
         yield found
 
 

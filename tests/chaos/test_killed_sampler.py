@@ -43,12 +43,13 @@ def at_some_moment(stage: Stage, victims: Victims) -> list[Outcome]:
     return settle(*stage.strike_at_some_moment(partial(victims, stage)))
 
 
+# The attempt is in the parameter, because pytest does not set up a fixture again for an equal one.
 again = pytest.mark.chaos
 WAYS = [
-    pytest.param((at_every_moment, busiest), id="busiest"),
-    pytest.param((at_every_moment, every_one), id="every_one", marks=again),
+    pytest.param((at_every_moment, busiest, 0), id="busiest"),
+    pytest.param((at_every_moment, every_one, 0), id="every_one", marks=again),
     *(
-        pytest.param((at_some_moment, victims), id=f"{victims.__name__}-{attempt}", marks=again)
+        pytest.param((at_some_moment, victims, attempt), id=f"{victims.__name__}-{attempt}", marks=again)
         for victims in (busiest, every_one)
         for attempt in ATTEMPTS
     ),
@@ -60,7 +61,7 @@ def outcomes(
     request: pytest.FixtureRequest, service: Service, upstream_server: ScriptedUpstream
 ) -> Iterator[list[Outcome]]:
     """What became of the runs."""
-    way, victims = request.param
+    way, victims, _ = request.param
     with Stage.of(service, upstream_server) as stage:
         found = way(stage, victims)
         note(f"kill -9 of a sampling worker ({victims.__name__})", [o.took_s for o in found])
