@@ -19,8 +19,9 @@ from tts_core.strategies import strategies
 from workers.settings import Settings
 
 API = ROOT / "docs" / "api.md"
+RELIABILITY = ROOT / "docs" / "reliability.md"
 SETTINGS = {row.name for row in configuration.rows(Settings())}
-OF_MAKE_AND_SHELLS = {"ARGS", "PYTHON", "VENV"}
+OF_MAKE_AND_SHELLS = {"ARGS", "PYTHON", "REPEATS", "VENV"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
@@ -71,8 +72,8 @@ def of_the_example() -> set[str]:
     return {"tts_core/strategies/second_half.py", "tests/core/test_second_half.py"}
 
 
-@pytest.mark.parametrize("page", DECISIONS, ids=name_of)
-def test_every_decision_names_tests_that_exist(page: Path) -> None:
+@pytest.mark.parametrize("page", [*DECISIONS, RELIABILITY], ids=name_of)
+def test_every_decision_and_promise_names_tests_that_exist(page: Path) -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())
     assert named
     for path, test in named:
