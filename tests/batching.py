@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asking import QUESTION
+from clients.official import check
 from openai import OpenAI
 
 CHAT = "/v1/chat/completions"
@@ -59,4 +60,11 @@ def read(client: OpenAI, file_id: str | None) -> Mapping[str, Json]:
     rows = [json.loads(row) for row in client.files.content(file_id).text.splitlines()]
     found = {row["custom_id"]: row for row in rows}
     assert len(found) == len(rows)
+    return found
+
+
+def official(client: OpenAI, batch_id: str) -> Json:
+    """The batch as it travels, held to OpenAI's schema."""
+    found: Json = json.loads(client.batches.with_raw_response.retrieve(batch_id).text)
+    check("Batch", found)
     return found

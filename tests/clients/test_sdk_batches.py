@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from batching import CHAT, Json, ended, hand_in, line, read, until, upload, written
+from batching import CHAT, Json, ended, hand_in, line, official, read, until, upload
 from clients.official import COMPLETION, ERROR, check
-from openai import APIStatusError, BadRequestError, ConflictError, NotFoundError, OpenAI
+from openai import APIStatusError, ConflictError, NotFoundError, OpenAI
 from scripted_upstream import PROMPT_TOKENS, Call, Reply, ScriptedUpstream, error, hang, text
 
-NONE_CALLED = {"total": 0, "completed": 0, "failed": 0}
+from workers.batch import run_of
 
 
 def said(call: Call) -> str:
@@ -22,11 +22,13 @@ def asks(custom_id: str, question: str, **changes: Any) -> Json:
     return line(custom_id, messages=[{"role": "user", "content": question}], **changes)
 
 
-def official(client: OpenAI, batch_id: str) -> Json:
-    """The batch as it travels, held to OpenAI's schema."""
-    found: Json = json.loads(client.batches.with_raw_response.retrieve(batch_id).text)
-    check("Batch", found)
-    return found
+def traces_of(client: OpenAI, batch: Any) -> Json:
+    """How far the first line's job has come."""
+    try:
+        job: Any = client.get(f"/jobs/{run_of(batch.id, 0)}", cast_to=object)
+    except NotFoundError:
+        return {"done": 0}
+    return dict(job["progress"]["traces"])
 
 
 def test_a_batch_is_answered_line_by_line(client: OpenAI, upstream: ScriptedUpstream) -> None:
@@ -129,70 +131,6 @@ def test_a_line_that_the_upstream_fails_is_in_the_error_file(
     check(ERROR, row["response"]["body"])
 
 
-@pytest.mark.parametrize(
-    ("lines", "code", "number", "param"),
-    [
-        (["{nonsense"], "invalid_json_line", 1, None),
-        (["[1]"], "invalid_json_line", 1, None),
-        (["[" * 200 + "]" * 200], "invalid_json_line", 1, None),
-        ([line("a"), line("a")], "duplicate_custom_id", 2, "custom_id"),
-        ([line("")], "invalid_custom_id", 1, "custom_id"),
-        (["", line("a") | {"method": "GET"}], "invalid_method", 2, "method"),
-        ([line("a", url="/v1/embeddings")], "mismatched_url", 1, "url"),
-        ([line("a") | {"body": 3}], "invalid_type", 1, "body"),
-        ([{"custom_id": "a"}], "missing_required_parameter", 1, "method"),
-        ([""], "empty_file", None, None),
-        ([line(str(n)) for n in range(50_001)], "too_many_requests", None, None),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_file_that_cannot_be_used_fails_its_batch_before_anything_is_paid(
-    client: OpenAI, upstream: ScriptedUpstream, lines: Any, code: str, number: int | None, param: Any
-) -> None:
-    batch = hand_in(client, lines)
-    assert batch.status == "failed"
-    assert batch.failed_at
-    [problem] = batch.errors.data
-    assert (problem.code, problem.line, problem.param) == (code, number, param)
-    assert dict(batch.request_counts) == NONE_CALLED
-    assert official(client, batch.id)["status"] == "failed"
-    assert upstream.calls == []
-
-
-def test_all_that_is_wrong_with_a_file_is_told_at_once(client: OpenAI, upstream: ScriptedUpstream) -> None:
-    batch = hand_in(client, ["{", line("a"), "}", line("a")])
-    assert [problem.line for problem in batch.errors.data] == [1, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "param"),
-    [
-        ({"endpoint": "/v1/embeddings"}, "endpoint"),
-        ({"endpoint": "/v1/deepcoff/chat/completions"}, "endpoint"),
-        ({"completion_window": "1h"}, "completion_window"),
-        ({"metadata": {"a": "x" * 513}}, "metadata.a.value"),
-        ({"extra_body": {"endpiont": 1}}, "endpiont"),
-    ],
-)
-def test_a_wrong_parameter_is_named(client: OpenAI, wrong: Json, param: str) -> None:
-    asked: Any = {"endpoint": CHAT, "completion_window": "24h", **wrong}
-    with pytest.raises(BadRequestError) as raised:
-        client.batches.create(input_file_id=upload(client, [line("a")]), **asked)
-    assert raised.value.param == param
-
-
-def test_a_batch_of_an_unknown_file_is_not_found(client: OpenAI) -> None:
-    with pytest.raises(NotFoundError) as raised:
-        client.batches.create(input_file_id="file-none", endpoint=CHAT, completion_window="24h")
-    assert (raised.value.code, raised.value.param) == ("file_not_found", "input_file_id")
-
-
-def test_the_output_of_a_batch_is_no_input(client: OpenAI, upstream: ScriptedUpstream) -> None:
-    output = ended(client, hand_in(client, [line("a")])).output_file_id
-    with pytest.raises(BadRequestError):
-        client.batches.create(input_file_id=output, endpoint=CHAT, completion_window="24h")
-
-
 def test_a_cancelled_batch_keeps_what_is_finished_and_begins_no_more(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
@@ -215,6 +153,19 @@ def test_a_cancelled_batch_keeps_what_is_finished_and_begins_no_more(
     calls = upstream.wait_for(lambda calls: all(call.done or call.aborted for call in calls))
     assert len(calls) == 33
     assert official(client, batch.id)["status"] == "cancelled"
+
+
+def test_a_line_that_was_cut_short_is_answered_by_the_traces_that_had_ended(
+    client: OpenAI, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda call: text("\\boxed{42}") if call.index else hang(2)
+    batch = hand_in(client, [line("a", tts_strategy="self_consistency", tts_budget=3)])
+    until(client, batch.id, lambda found: traces_of(client, found)["done"] == 2)
+    client.batches.cancel(batch.id)
+    last = ended(client, batch)
+    [row] = read(client, last.output_file_id).values()
+    told = row["response"]["body"]["choices"][0]["tts_metadata"]
+    assert (told["answer"], told["traces_used"], told["stopped_by"]) == ("42", 2, "cancelled")
 
 
 def test_a_batch_that_has_ended_cannot_be_cancelled(client: OpenAI, upstream: ScriptedUpstream) -> None:
@@ -299,19 +250,3 @@ def test_lines_are_no_jobs_of_the_list(client: OpenAI, upstream: ScriptedUpstrea
     [row] = read(client, batch.output_file_id).values()
     listed: Any = client.get("/jobs?limit=100", cast_to=object)
     assert row["id"].removeprefix("batch_req_") not in [job["id"] for job in listed["data"]]
-
-
-def test_the_input_may_be_deleted_once_the_batch_is_handed_in(
-    client: OpenAI, upstream: ScriptedUpstream
-) -> None:
-    upstream.reply = lambda _call: text("word " * 10 + "\\boxed{42}", token_s=0.02)
-    batch = hand_in(client, [line("a")])
-    client.files.delete(batch.input_file_id)
-    assert ended(client, batch).status == "completed"
-
-
-def test_a_file_without_a_last_newline_is_whole(client: OpenAI, upstream: ScriptedUpstream) -> None:
-    content = written([line("a"), line("b")]).rstrip(b"\n").replace(b"\n", b"\r\n")
-    file = client.files.create(file=("in.jsonl", content), purpose="batch")
-    batch = client.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
-    assert ended(client, batch).request_counts.completed == 2

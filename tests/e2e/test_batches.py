@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from statistics import median
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,8 +18,12 @@ from openai import APIStatusError, NotFoundError, OpenAI
 from scripted_upstream import Call, Reply, ScriptedUpstream, hang, text
 from service import Service, running
 
+from tts_core.testing import request
 from workers import keys
+from workers.batch import Batch, Entry, Line, packed
+from workers.batches import Batches
 from workers.dispatching import AHEAD
+from workers.runs import Runs
 
 SLOTS = 4
 BATCH_WORDS = "word " * 10
@@ -178,6 +183,29 @@ def test_a_batch_survives_the_death_of_redis(
     batch = ended(batches, batch)
     assert (batch.status, batch.request_counts.completed) == ("completed", 60)
     assert len(read(batches, batch.output_file_id)) == 60
+
+
+def test_lines_that_had_no_time_are_told_as_expired(narrow: Service, batches: OpenAI) -> None:
+    now_s = time.time()
+    found = Batch(
+        id=f"batch_{uuid4().hex}",
+        owner="",
+        input_file_id="file-1",
+        endpoint="/v1/chat/completions",
+        created_s=now_s - 2,
+        expires_s=now_s - 1,
+        keep_s=60,
+        total=2,
+    )
+    waiting = packed(Line(request("single"), {"model": "m"}))
+    with redis.Redis.from_url(narrow.store_url) as store:
+        Batches(Runs(store, 60)).add(found, [Entry("a", waiting), Entry("b", waiting)])
+    batch = ended(batches, found)
+    assert (batch.status, batch.request_counts.failed) == ("expired", 2)
+    assert batch.expired_at
+    rows = read(batches, batch.error_file_id)
+    told = {name: (row["response"], row["error"]["code"]) for name, row in rows.items()}
+    assert told == {"a": (None, "batch_expired"), "b": (None, "batch_expired")}
 
 
 def test_a_missing_batch_worker_is_told_and_keeps_nobody_from_being_served(narrow: Service) -> None:
