@@ -91,17 +91,17 @@ def serve(settings: Settings) -> None:
     become(commands.web(settings))
 
 
-@main.command(epilog=example("chorus worker", "chorus worker --control", "chorus worker --name w2"))
+@main.command(epilog=example("chorus worker", "chorus worker --control", "chorus worker --batch"))
 @click.option("--control", "queue", flag_value="control", help="Run strategies and votes.")
 @click.option("--sample", "queue", flag_value="sample", default="sample", help="Sample (default).")
 @click.option("--batch", "queue", flag_value="batch", help="Sample for batches.")
-@click.option("--name", default="", help="Name of the node; needed for a second one on a host.")
+@click.option("--name", default="", help="Name of the node; by default of its own.")
 @with_settings
 def worker(settings: Settings, queue: str, name: str) -> None:
     """Run one Celery worker: one --sample for each core, one --control and one --batch are enough."""
     from app.up import commands  # noqa: PLC0415
 
-    become(commands.worker(settings, queue, name or queue))
+    become(commands.worker(settings, queue, name or f"{queue}-{os.getpid()}"))
 
 
 @main.command(epilog=example("chorus redis", "CHORUS_DATA_DIR=/var/lib/chorus chorus redis"))

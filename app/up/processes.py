@@ -36,9 +36,12 @@ def _rows(settings: Settings) -> Iterator[Process]:
         yield _process("redis", probe=socket_probe(settings.redis_socket), gate=True)
     if settings.upstream.name == "demo":
         yield _process("demo", probe=http_probe(f"{local_url('', settings.demo_port)}/health"))
-    yield _process("control", "worker", "--control", role="worker")
-    yield from (_sampler(number, settings.workers) for number in range(1, settings.workers + 1))
-    yield _process("batch", "worker", "--batch", role="worker")
+    yield _worker("control", "--control")
+    if settings.workers == 1:
+        yield _worker("sample", "--sample")
+    else:
+        yield from (_worker(f"sample-{n}", "--sample") for n in range(1, settings.workers + 1))
+    yield _worker("batch", "--batch")
     web = local_url(settings.host, settings.port)
     yield _process("web", "serve", probe=http_probe(f"{web}/health"))
     if settings.flower:
@@ -46,11 +49,9 @@ def _rows(settings: Settings) -> Iterator[Process]:
         yield _process("flower", probe=http_probe(f"{flower}/healthcheck"))
 
 
-def _sampler(number: int, of: int) -> Process:
-    if of == 1:
-        return _process("sample", "worker", "--sample", role="worker")
-    name = f"sample-{number}"
-    return _process(name, "worker", "--sample", "--name", name, role="worker")
+def _worker(name: str, queue: str) -> Process:
+    """A worker whose node is called like its process; alone it would take a name from its number."""
+    return _process(name, "worker", queue, "--name", name, role="worker")
 
 
 def _process(

@@ -43,7 +43,7 @@ def another_worker(service: Service, settings: dict[str, str]) -> Iterator[subpr
     """`chorus worker` beside the service's own; killed in the end if it still runs."""
     environment = {**clean_environment(), **settings, "CHORUS_DATA_DIR": str(service.data_dir)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "worker", "--name", "another"],
+        [sys.executable, "-m", "app.cli", "worker"],
         cwd=Path(__file__).parent.parent.parent,
         env=environment,
         start_new_session=True,
@@ -74,10 +74,10 @@ def test_a_new_worker_takes_part_at_once_and_hands_back_its_work_when_it_leaves(
         upstream.wait_for(lambda calls: running_now(calls) == SLOTS)
         with another_worker(small, settings) as another:
             upstream.wait_for(lambda calls: running_now(calls) == 2 * SLOTS)
-            assert alive(small)["another"]["slots"] == SLOTS
+            assert alive(small)[f"sample-{another.pid}"]["slots"] == SLOTS
             os.kill(another.pid, signal.SIGTERM)
             assert another.wait(10) == 0
-        assert "another" not in alive(small)
+        assert f"sample-{another.pid}" not in alive(small)
         answer = asked.result(60).json()
     told = answer["choices"][0]["tts_metadata"]
     assert (told["num_traces"], told["answer"]) == (8, "42")
@@ -93,7 +93,7 @@ def test_what_is_handed_back_comes_before_what_has_not_begun(
     first, second = {"seed": 100}, {"seed": 900_000_000}
     small_run = {"tts_strategy": "self_consistency", "tts_budget": 2 * SLOTS}
     with ThreadPoolExecutor(2) as pool, another_worker(small, settings) as another:
-        wait_until_ready_with(small, "another")
+        wait_until_ready_with(small, f"sample-{another.pid}")
         begun = pool.submit(post, small.url, **small_run, **first)
         upstream.wait_for(lambda calls: running_now(calls) == 2 * SLOTS)
         queued = pool.submit(post, small.url, **small_run, **second)
