@@ -14,7 +14,16 @@ def names(**settings: object) -> list[str]:
 
 
 def test_everything_runs_by_default():
-    assert names(workers=2) == ["redis", "demo", "control", "sample-1", "sample-2", "batch", "web", "flower"]
+    assert names(workers=2) == [
+        "redis",
+        "demo",
+        "control",
+        "sample-1",
+        "sample-2",
+        "batch",
+        "web",
+        "flower",
+    ]
 
 
 def test_a_redis_of_ones_own_replaces_the_embedded_one():
