@@ -166,8 +166,8 @@ class Trace:
 
     `tokens` counts what arrived (logprob entries, else text pieces). `usage` covers all attempts: the
     upstream's own account where it gave one, else the tokens that arrived, which `unreported` counts
-    over the `blind` attempts without an account. `stop` tells why it was stopped. `token_confidences` (nats) are there only for a strategy that
-    asked to keep them.
+    over the `blind` attempts without an account. `stop` tells why it was stopped. `token_confidences`
+    (nats) are there only for a strategy that asked to keep them.
     """
 
     index: int

@@ -7,6 +7,7 @@ from app.jobs.progress import progress
 from app.outcomes import Record, outcome_of
 from app.render import completion, usage
 from tts_core.model import Why
+from workers.accounting import total_usage
 from workers.client import Client
 from workers.jobs import Job
 from workers.records import Ending
@@ -37,12 +38,17 @@ def job_entry(client: Client, job: Job) -> dict[str, Any]:
         "progress": progress(job),
         "result": None,
         "error": error_in(ending) if ending else None,
-        "usage": usage(ending.usage) if ending else None,
+        "usage": usage_of(job) if ending else None,
         "metadata": asked.shown.get("metadata", {}),
         "extends": asked.extends,
         "completed_at": int(completed_s) if completed_s else None,
         "expires_at": int(completed_s + client.settings.job_ttl_s) if completed_s else None,
     }
+
+
+def usage_of(job: Job) -> dict[str, Any]:
+    """What the job has cost, traces that could not end before the vote included."""
+    return usage(total_usage(list(job.run.traces.values())))
 
 
 def status_of(job: Job) -> str:

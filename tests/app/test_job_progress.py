@@ -1,12 +1,13 @@
 """How far a job is, from what its workers tell of it."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from app.jobs.objects import status_of
+from app.jobs.objects import status_of, usage_of
 from app.jobs.progress import progress
-from tts_core.model import Fault, Finish, Sampling, Trace, Why
+from tts_core.model import Fault, Finish, Sampling, Trace, Usage, Why
 from tts_core.testing import request, trace
 from workers.jobs import Job
 from workers.records import Ending, Holding, Run, StoredPlan, Submission
@@ -80,3 +81,10 @@ def test_failed_and_stopped_traces_are_not_done() -> None:
     stopped = trace("", index=2, finish=Finish.STOPPED, stop=Why.THRESHOLD)
     counted = progress(job(took(0, 1), failed, stopped))["traces"]
     assert counted == {"planned": 8, "done": 1, "running": 0, "failed": 1, "stopped": 1}
+
+
+def test_usage_has_what_a_trace_cost_that_ended_after_the_vote() -> None:
+    spent = Usage(prompt_tokens=1, completion_tokens=5, total_tokens=6)
+    early, late = (replace(took(i, 1), usage=spent) for i in range(2))
+    ended = job(early, late, ending=Ending(traces=(early,), usage=spent))
+    assert usage_of(ended)["completion_tokens"] == 10
