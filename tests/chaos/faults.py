@@ -107,7 +107,8 @@ class Fleet:
         return [process for process in found if process and process.parent == of]
 
     def named(self, *words: str) -> list[Process]:
-        """The supervised processes whose command line has all these words."""
+        """The supervised processes whose command line has all these words. A worker that has just been
+        started is `chorus worker` for a moment, and only then Celery with its `-n`."""
         mine = self.children(self.service.process.pid)
         return sorted(
             (p for p in mine if set(words) <= set(p.command)), key=lambda process: process.command
@@ -121,7 +122,7 @@ class Fleet:
     @property
     def control(self) -> Process:
         """The worker that runs strategies."""
-        return self.named("worker", "control")[0]
+        return next(process for process in self.named("worker", "-n") if process.node == "control")
 
     @property
     def web(self) -> Process:
