@@ -28,6 +28,7 @@ class Janitor:
     def __init__(self, runs: Runs) -> None:
         self.runs = runs
         self.missing_since: dict[tuple[str, int], float] = {}
+        self.sent_again: set[str] = set()
 
     def lost(self, run_id: str, run: Run, number: int) -> list[int]:
         """The traces of a published round that have to be published again."""
@@ -46,6 +47,22 @@ class Janitor:
         del self.missing_since[place]
         on_their_way = self.on_their_way(run_id, run)
         return [index for index in missing if index not in on_their_way]
+
+    def watch(self, run_id: str) -> None:
+        """Have a run looked at often from now on. Traces of it were sent again, as a chord of their own:
+        the round's first chord will never be complete, and the new one may be before the round is."""
+        self.sent_again.add(run_id)
+
+    def look_soon(self, run_id: str) -> None:
+        """Have a watched run looked at again."""
+        if run_id in self.sent_again:
+            self.runs.schedule(run_id, time.time() + SURE_AFTER_S)
+
+    def forget(self, run_id: str) -> None:
+        """The run has ended."""
+        self.sent_again.discard(run_id)
+        for place in [place for place in self.missing_since if place[0] == run_id]:
+            del self.missing_since[place]
 
     def on_their_way(self, run_id: str, run: Run) -> set[int]:
         """The traces of a run whose messages lie in the queue or in a worker's hands. With a queue too

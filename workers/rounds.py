@@ -189,6 +189,7 @@ class Rounds:
             run = None
         if run is None or self.runs.has_ended(run_id):
             self.runs.forget_deadline(run_id)
+            self.janitor.forget(run_id)
             return
         if why := due(run, now_s):
             self.stop(run_id, why)
@@ -218,6 +219,8 @@ class Rounds:
             elif lost := self.janitor.lost(run_id, run, number):
                 log.warning("run %s round %d: %d traces were lost; sent again", run_id, number, len(lost))
                 self.publish(run_id, number, lost)
+                self.janitor.watch(run_id)
+        self.janitor.look_soon(run_id)
 
     def history(self, run_id: str, run: Run) -> list[Past]:
         """The closed rounds as the strategy sees them."""

@@ -69,6 +69,14 @@ def test_traces_that_nobody_has_are_sent_again(runs: Runs, rounds: Rounds, publi
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_run_of_which_something_was_sent_again_is_closed_soon(runs: Runs, rounds: Rounds) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    look_twice(rounds)
+    assert runs.due(time.time() + 1.0) == [RUN]
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_trace_that_waits_in_the_queue_is_not_lost(
     runs: Runs, rounds: Rounds, published: Published
 ) -> None:
