@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from chaos.faults import Process
 from chaos.measured import ATTEMPTS, PROMISED_S, note
-from chaos.stage import BURST, MOMENTS, Outcome, Stage, settle
+from chaos.stage import BUDGET, BURST, MOMENTS, OFFLINE, Outcome, Playing, Stage, settle, stopped
 from scripted_upstream import Call, ScriptedUpstream
 from service import Service
 
@@ -43,11 +43,27 @@ def at_some_moment(stage: Stage, victims: Victims) -> list[Outcome]:
     return settle(*stage.strike_at_some_moment(partial(victims, stage)))
 
 
+def with_a_message_on_the_line(stage: Stage, victims: Victims) -> list[Outcome]:
+    """A worker has been sent a message and has not read it: no lease tells of that one."""
+    run = Playing(stage, "a message on the line", OFFLINE)
+    stage.script.hold(run.question)
+    with stopped(stage.fleet.samplers[0]):
+        run.begin()
+        stage.upstream.wait_for(lambda calls: len(run.calls(calls)) >= BUDGET - 1)
+        killed_s = max(process.kill() for process in victims(stage))
+    stage.script.release()
+    return settle([run], killed_s)
+
+
 # The attempt is in the parameter, because pytest does not set up a fixture again for an equal one.
 again = pytest.mark.chaos
 WAYS = [
     pytest.param((at_every_moment, busiest, 0), id="busiest"),
     pytest.param((at_every_moment, every_one, 0), id="every_one", marks=again),
+    *(
+        pytest.param((with_a_message_on_the_line, every_one, attempt), id=f"line-{attempt}", marks=again)
+        for attempt in ATTEMPTS
+    ),
     *(
         pytest.param((at_some_moment, victims, attempt), id=f"{victims.__name__}-{attempt}", marks=again)
         for victims in (busiest, every_one)
