@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tts_core.model import Why
 from workers import keys
 from workers.claims import holdings
 from workers.json_fields import decode, encode
@@ -84,13 +85,23 @@ class Jobs:
                 if job := self.job(name.decode()):
                     yield job
 
+    def is_abandoned(self, run_id: str) -> bool:
+        """Whether the run was cancelled because nobody waited for it: it has no answer for who comes back."""
+        stop, orphaned = self.store.hmget(keys.run(run_id), "stop", "orphaned")
+        return stop == Why.CANCELLED.value.encode() and orphaned is not None
+
     def once(self, of: str, key: str, use: Use) -> Use:
-        """What an owner's Idempotency-Key was used for; `use` when this is the first time."""
+        """What an owner's Idempotency-Key was used for; `use` when this is the first time, or when that
+        run was abandoned."""
         name = keys.once(of, key)
         if self.store.set(name, encode(use), nx=True, ex=self.runs.open_s):
             return use
         found = self.store.get(name)
-        return decode(found, Use) if found else use
+        before = decode(found, Use) if found else use
+        if before.body == use.body and self.is_abandoned(before.run_id):
+            self.store.set(name, encode(use), ex=self.runs.open_s)
+            return use
+        return before
 
     def ask(self, of: str, body: str, run_id: str, life_s: int) -> None:
         """Note which run answers a synchronous request, should it come again."""
@@ -99,7 +110,7 @@ class Jobs:
     def asked(self, of: str, body: str) -> str:
         """The run that answers a synchronous request that came before, if its answer was not taken."""
         found = self.store.get(keys.asked(of, body))
-        return found.decode() if found else ""
+        return found.decode() if found and not self.is_abandoned(found.decode()) else ""
 
     def taken(self, of: str, body: str, run_id: str) -> None:
         """The answer was taken: the next request with this body is a new one."""

@@ -129,6 +129,18 @@ def test_a_client_that_stays_away_has_its_run_cancelled_within_two_seconds(
     assert max(call.ended_s or 0.0 for call in upstream.calls) - left_s < 2.0
 
 
+@pytest.mark.parametrize("named", [{}, {"idempotency_key": "chat-late"}])
+def test_a_client_that_comes_back_after_that_has_its_question_answered(
+    service: Service, upstream: ScriptedUpstream, named: dict[str, str]
+) -> None:
+    upstream.reply = lasting(60.0)
+    leave(service, **named)
+    upstream.wait_for(lambda calls: len(calls) == 3 and all(call.aborted for call in calls))
+    upstream.reply = lasting(0.0)
+    answer = send(service, **AGAIN, **named)
+    assert (answer.status_code, len(upstream.calls)) == (200, 6)
+
+
 def test_the_same_idempotency_key_is_answered_once_for_all(
     service: Service, upstream: ScriptedUpstream
 ) -> None:
