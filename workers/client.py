@@ -33,6 +33,7 @@ TICK_S = 1.0
 LOOK_S = 10.0
 LATE_S = 5.0
 SILENT_S = 10.0
+SILENT_STORE_S = 3.0
 SPARE_SHARE = 32
 MODELS_S = 60
 MODELS_TIMEOUT_S = 5.0
@@ -69,12 +70,13 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.runs = Runs(connect(settings.store_url), settings.job_ttl_s, settings.longest_s)
+        store = connect(settings.store_url, silent_s=SILENT_STORE_S)
+        self.runs = Runs(store, settings.job_ttl_s, settings.longest_s)
         self.store: Any = self.runs.store
         self.jobs = Jobs(self.runs)
         self.roster = Roster(self.store)
         self.model_list = ModelList(self.store)
-        self.inbox = Inbox(self.store)
+        self.inbox = Inbox(connect(settings.store_url, most=1))
 
     def submit(
         self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any], **more: Any
@@ -163,34 +165,35 @@ class Client:
     def follow(self, handed: Handed, tick_s: float = TICK_S) -> Iterator[Ending | None]:
         """None at every tick while the run goes on, then its ending.
 
-        The inbox wakes it; now and then it looks for itself, should the word have been lost. Raises
-        Overloaded when the store, or every worker, is away for AWAY_S.
+        The inbox wakes it, also when another one leaves who waits for the same run; now and then it
+        looks for itself, should the word have been lost. Raises Overloaded when the store, or every
+        worker, is away for AWAY_S, JobGone for a run that was deleted.
         """
         patience = Patience()
         next_look_s = time.monotonic() + LOOK_S
-        while not handed.woken.wait(tick_s):
+        while True:
+            woken = handed.woken.wait(tick_s)
+            handed.woken.clear()
+            if woken or time.monotonic() >= next_look_s:
+                if ending := patience.ask(partial(self.look, handed)):
+                    yield ending
+                    return
+                next_look_s = time.monotonic() + (TICK_S if patience.since_s else LOOK_S)
             yield None
-            if time.monotonic() >= next_look_s:
-                next_look_s += LOOK_S
-                if patience.ask(partial(self.look, handed)):
-                    break
-        while (ending := patience.ask(partial(self.ending, handed.run_id))) is None:
-            yield None
-            handed.woken.wait(TICK_S)
-        yield ending
 
-    def look(self, handed: Handed) -> bool:
-        """Whether the run has ended. Raises Overloaded when nobody is there to end it."""
-        with answering():
-            if self.runs.has_ended(handed.run_id):
-                return True
+    def look(self, handed: Handed) -> Ending | None:
+        """How the run ended; None while it goes on. Raises Overloaded when nobody is there to end it."""
+        if ending := self.ending(handed.run_id):
+            return ending
         if time.time() > handed.give_up_s:
             raise DeadlinePassed("The run did not end at its deadline.")
         served = {worker["queue"] for worker in self.workers().values()}
         if missing := {CONTROL, SAMPLE} - served:
             queues = " and ".join(sorted(missing))
             raise Overloaded(f"No worker serves {queues}.", retry_after_s=RETRY_AFTER_S)
-        return False
+        if not self.is_known(handed.run_id):
+            raise JobGone(f"The job {handed.run_id!r} was deleted.")
+        return None
 
     def events(self, run_id: str, after: str = "0", tick_s: float = TICK_S) -> Iterator[RunEvent | None]:
         """What happens in a run after an event ("0": all), as it happens; None when nothing did for a
@@ -216,6 +219,18 @@ class Client:
         with answering():
             return self.runs.ending(run_id)
 
+    def awaited(self, run_id: str) -> Ending | None:
+        """How the run ended. Raises JobGone for one that was deleted under those who wait for it."""
+        found = self.ending(run_id)
+        if found is None and not self.is_known(run_id):
+            raise JobGone(f"The job {run_id!r} was deleted, or its time is over.")
+        return found
+
+    @answering()
+    def is_known(self, run_id: str) -> bool:
+        """Whether the run's record is there."""
+        return self.jobs.is_known(run_id)
+
     def texts(self, run_id: str, indexes: Iterable[int]) -> dict[int, Text]:
         """What some of its traces said."""
         with answering():
@@ -235,10 +250,15 @@ class Client:
             with answering():
                 if not gone:
                     self.jobs.taken(asker.owner, asker.body, run_id)
-                elif not keep and not self.runs.has_ended(run_id):
+                elif not keep and not self.runs.has_ended(run_id) and self.jobs.is_known(run_id):
                     self.jobs.part(run_id, 0.0 if at_once else ORPHAN_S)
         except Overloaded as error:
             log.warning("run %s could not be left: %s", run_id, error.message)
+
+    @answering()
+    def is_known(self, run_id: str) -> bool:
+        """Whether there is such a run, and it was not deleted."""
+        return self.jobs.is_known(run_id)
 
     @answering()
     def cancel(self, run_id: str) -> None:

@@ -175,9 +175,12 @@ class Runs:
             self.tell(run_id, "threshold", encode({"number": number, "stop_below": stop_below}))
 
     def events(self, run_id: str, after: str, block_s: float) -> list[RunEvent]:
-        """What happened in a run after an id ("0": all); waits for the first up to `block_s`."""
+        """What happened in a run after an id ("0": all); waits for the first up to `block_s`.
+        One that is gone has come to its end."""
         log = keys.run(run_id, "events")
         found = self.store.xread({log: after}, block=round(block_s * 1000), count=256)
+        if not found and not self.store.exists(keys.run(run_id)):
+            return [RunEvent(after, "end", b"{}")]
         return [
             RunEvent(name.decode(), fields[b"type"].decode(), fields[b"data"])
             for _, entries in found

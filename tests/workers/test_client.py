@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
+from shell import RUN, submit
 
-from tts_core.errors import DeadlinePassed, Overloaded
+from tts_core.errors import DeadlinePassed, JobGone, Overloaded
 from tts_core.testing import request
 from workers import answering
 from workers import client as module
 from workers.client import Asker, Client, Handed
-from workers.records import Source
+from workers.records import Ending, Source
 from workers.roster import Roster
 from workers.runs import Runs
 from workers.settings import Settings
@@ -47,6 +49,36 @@ def test_a_run_that_nobody_can_end_is_given_up(
     runs.store.flushall()
     with pytest.raises(Overloaded, match="control and sample"):
         list(client.follow(waiting(client, "lonely"), tick_s=0.01))
+
+
+def test_who_waits_for_a_run_that_was_deleted_at_its_end_is_told(client: Client, runs: Runs) -> None:
+    submit(runs, inbox=client.inbox.name)
+    handed = waiting(client, RUN)
+    runs.end(RUN, Ending())
+    client.delete(client.job(RUN, ""))
+    client.wake(RUN)
+    with pytest.raises(JobGone):
+        next(client.follow(handed, tick_s=0.01))
+
+
+def test_who_was_woken_before_the_end_waits_on(client: Client, runs: Runs) -> None:
+    submit(runs)
+    handed = waiting(client, RUN)
+    client.wake(RUN)
+    states = client.follow(handed, tick_s=0.01)
+    assert [next(states), next(states)] == [None, None]
+    assert not handed.woken.is_set()
+    runs.end(RUN, Ending())
+    assert next(states) == Ending()
+
+
+def test_the_events_of_a_run_that_was_deleted_come_to_an_end(client: Client, runs: Runs) -> None:
+    submit(runs)
+    runs.end(RUN, Ending())
+    client.delete(client.job(RUN, ""))
+    (last,) = islice(client.events(RUN, tick_s=0.01), 1)
+    assert last is not None
+    assert last.type == "end"
 
 
 def test_a_few_threads_stay_free(client: Client) -> None:
