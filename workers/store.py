@@ -10,26 +10,31 @@ from redis.retry import Retry
 POOL = 4000
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
+SILENT_S = 30.0
+CONNECT_S = 5.0
 IMPATIENT = 1  # a kept connection may be stale once
 PATIENT = 300
 FULL = ("OOM", "MISCONF", "NOREPLICAS", "READONLY")
 AWAY = (redis.ConnectionError, redis.TimeoutError)
 
 
-def connect(url: str, *, most: int = POOL, tries: int = IMPATIENT) -> redis.Redis:
+def connect(
+    url: str, *, most: int = POOL, tries: int = IMPATIENT, silent_s: float = SILENT_S
+) -> redis.Redis:
     """A client with up to `most` connections; who needs one more waits for it.
 
     redis-py's own pool refuses the 101st, and then a burst loses what it wanted to write. With PATIENT
-    `tries` it waits some minutes for a server that is away or full.
+    `tries` it waits some minutes for a server that is away or full. A server that says nothing for
+    `silent_s` is away too.
     """
     pause = ExponentialBackoff(cap=LONGEST_PAUSE_S, base=FIRST_PAUSE_S)
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=most,
-        timeout=30,
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        retry=Waiting(pause, tries) if tries > IMPATIENT else Retry(pause, tries),
+        timeout=silent_s,
+        socket_connect_timeout=min(CONNECT_S, silent_s),
+        socket_timeout=silent_s,
+        retry=Waiting(pause, tries) if tries > IMPATIENT else Retry(pause, tries, (redis.ConnectionError,)),
     )
     return redis.Redis.from_pool(pool)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from asking import post
 from chaos.faults import until
 from chaos.measured import PROMISED_S, note
 from chaos.stage import BUDGET, MOMENTS, OFFLINE, Moment, Outcome, Stage, settle, stopped
@@ -12,6 +13,7 @@ from service import Service
 
 DEADLINE_S = 2.0
 PROMPTLY_S = 1.0
+TOLD_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,13 @@ def test_an_upstream_that_hangs_costs_only_its_own_traces(stage: Stage) -> None:
     assert outcome.took_s < DEADLINE_S + PROMPTLY_S
     assert (outcome.endings, outcome.answered.told["answer"]) == (1, "42")
     assert outcome.answered.told["stopped_by"] == "deadline"
+
+
+def test_a_redis_that_hangs_is_told_of_within_5_s(stage: Stage) -> None:
+    with stopped(stage.fleet.redis):
+        asked_s = time.monotonic()
+        answer = post(stage.service.url)
+        took_s = time.monotonic() - asked_s
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert took_s < TOLD_S
+    until(lambda: post(stage.service.url, tts_budget=1).status_code == 200)
