@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from asking import post
 from chaos.faults import until
@@ -67,4 +68,4 @@ def test_a_redis_that_hangs_is_told_of_within_5_s(stage: Stage) -> None:
         took_s = time.monotonic() - asked_s
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert took_s < TOLD_S
-    until(lambda: post(stage.service.url, tts_budget=1).status_code == 200)
+    until(lambda: httpx.get(f"{stage.service.url}/ready").status_code == 200)
