@@ -219,18 +219,6 @@ class Client:
         with answering():
             return self.runs.ending(run_id)
 
-    def awaited(self, run_id: str) -> Ending | None:
-        """How the run ended. Raises JobGone for one that was deleted under those who wait for it."""
-        found = self.ending(run_id)
-        if found is None and not self.is_known(run_id):
-            raise JobGone(f"The job {run_id!r} was deleted, or its time is over.")
-        return found
-
-    @answering()
-    def is_known(self, run_id: str) -> bool:
-        """Whether the run's record is there."""
-        return self.jobs.is_known(run_id)
-
     def texts(self, run_id: str, indexes: Iterable[int]) -> dict[int, Text]:
         """What some of its traces said."""
         with answering():

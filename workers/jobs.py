@@ -86,7 +86,7 @@ class Jobs:
                     yield job
 
     def is_abandoned(self, run_id: str) -> bool:
-        """Whether the run was cancelled because nobody waited for it: it has no answer for who comes back."""
+        """Whether the run was cancelled because nobody waited for it: it is no answer to who comes back."""
         stop, orphaned = self.store.hmget(keys.run(run_id), "stop", "orphaned")
         return stop == Why.CANCELLED.value.encode() and orphaned is not None
 

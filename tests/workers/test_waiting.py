@@ -1,7 +1,5 @@
 """Who waits for a run, and what becomes of one that nobody waits for."""
 
-import time
-
 import pytest
 from shell import RUN, submit
 
