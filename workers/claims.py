@@ -37,7 +37,9 @@ class Claims:
                 f"guard:{number}",
                 *ends,
             )
-            first, (ticket, kept, claim, carried, guard, *ended) = pipe.execute()
+            _, (ticket, kept, claim, carried, guard, *ended) = pipe.execute()
+        # Not the first command's word: sent again after a lost connection, it meets its own claim.
+        first = claim == mine.encode()
         if not ticket:
             self.runs.clear(run_id)
             return NOT_WANTED
