@@ -68,7 +68,7 @@ class Runs:
             if inbox:
                 pipe.sadd(keys.run(run_id, "inboxes"), inbox)
                 pipe.expire(keys.run(run_id, "inboxes"), self.open_s)
-                pipe.hset(keys.run(run_id), "waiting", 1)
+                pipe.hincrby(keys.run(run_id), "waiting", 1)
             pipe.expire(keys.run(run_id), self.open_s)
             first_look_s = min(submission.deadline_s, submission.created_s + FIRST_LOOK_S)
             pipe.zadd(keys.DEADLINES, {run_id: first_look_s}, nx=True)
@@ -252,13 +252,10 @@ class Runs:
 
     def end(self, run_id: str, ending: Ending) -> bool:
         """Write down the ending, tell of it, wake who waits; whether this was the first ending."""
-        parts = [keys.run(run_id, part) for part in ("ending", "events", "inboxes")]
-        if not self._end([*parts, keys.DEADLINES], (encode(ending), self.ttl_s, run_id)):
-            return False
-        with self.store.pipeline(transaction=False) as pipe:
-            self.renew(run_id, pipe)
-            pipe.execute()
-        return True
+        told = [keys.run(run_id, part) for part in ("ending", "events", "inboxes")]
+        kept = [keys.run(run_id, part) for part in ("", "texts", "confidences")]
+        names = [*told, keys.DEADLINES, keys.owner(run_id), *kept]
+        return bool(self._end(names, (encode(ending), self.ttl_s, run_id)))
 
     def renew(self, run_id: str, pipe: Any) -> None:
         """Keep an ended run for its whole time from now on."""

@@ -1,14 +1,19 @@
 """What Redis does in one step, so that whoever is killed leaves it done or not begun."""
 
 END = """
-local ending, events, inboxes, deadlines = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ending, events, inboxes, deadlines, owner = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local record, ttl_s, run_id = ARGV[1], ARGV[2], ARGV[3]
 if not redis.call('SET', ending, record, 'NX', 'EX', ttl_s) then
   return 0
 end
 redis.call('XADD', events, '*', 'type', 'end', 'data', '{}')
-redis.call('EXPIRE', events, ttl_s)
 redis.call('ZREM', deadlines, run_id)
+redis.call('EXPIRE', owner, 2 * ttl_s)
+redis.call('EXPIRE', events, ttl_s)
+redis.call('EXPIRE', inboxes, ttl_s)
+for part = 6, #KEYS do
+  redis.call('EXPIRE', KEYS[part], ttl_s)
+end
 for _, inbox in ipairs(redis.call('SMEMBERS', inboxes)) do
   redis.call('RPUSH', inbox, run_id)
   redis.call('EXPIRE', inbox, ttl_s)

@@ -45,6 +45,13 @@ def test_a_key_whose_run_was_abandoned_is_not_for_another_body(jobs: Jobs) -> No
     assert jobs.once("", "key", Use("r2", "other")) == Use(RUN, "body")
 
 
+def test_two_who_hand_in_the_same_run_at_once_both_wait_for_it(runs: Runs, jobs: Jobs) -> None:
+    submit(runs, inbox="one")
+    submit(runs, inbox="other")
+    jobs.part(RUN, 0.0)
+    assert runs.load(RUN).orphaned_s is None
+
+
 def test_a_run_that_was_cancelled_by_its_owner_is_the_answer(runs: Runs, jobs: Jobs) -> None:
     submit(runs, inbox="web")
     runs.stop(RUN, Why.CANCELLED)
