@@ -8,6 +8,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 from workers import keys
@@ -17,6 +18,7 @@ from workers.records import Run
 from workers.runs import Runs
 
 SURE_AFTER_S = 1.0
+FORGOTTEN_S = 60.0
 MOST_QUEUED = 20_000
 AT_ONCE = 500
 
@@ -40,6 +42,7 @@ class Janitor:
             self.missing_since.pop(place, None)
             return []
         now_s = time.time()
+        self.forget_before(now_s - FORGOTTEN_S)
         since_s = self.missing_since.setdefault(place, now_s)
         if now_s - since_s < SURE_AFTER_S:
             self.runs.schedule(run_id, now_s + SURE_AFTER_S)
@@ -57,6 +60,11 @@ class Janitor:
         """Have a watched run looked at again."""
         if run_id in self.sent_again:
             self.runs.schedule(run_id, time.time() + SURE_AFTER_S)
+
+    def forget_before(self, moment_s: float) -> None:
+        """Most runs end without another look: what was missing in them is not to be kept for ever."""
+        for place in list(takewhile(lambda at: self.missing_since[at] < moment_s, self.missing_since)):
+            del self.missing_since[place]
 
     def forget(self, run_id: str) -> None:
         """The run has ended."""

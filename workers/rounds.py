@@ -53,6 +53,7 @@ class Rounds:
         except Exception:
             fault = Fault("InternalFault", "The service had an internal error in this run.")
             self.runs.end(run_id, Ending(fault=fault))
+            self.runs.stop(run_id, Why.CANCELLED)
             raise
 
     def step(self, run_id: str) -> None:
@@ -66,6 +67,7 @@ class Rounds:
         except ChorusError as error:
             log.exception("run %s: its strategy failed", run_id)
             self.end(run_id, run, fault=fault_of(error))
+            self.runs.stop(run_id, Why.CANCELLED)
             return
         if isinstance(step, Plan):
             self.proceed(run_id, run, step)

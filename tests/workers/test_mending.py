@@ -43,6 +43,17 @@ def test_a_full_round_whose_callback_was_lost_is_closed(runs: Runs, rounds: Roun
     assert (ending.why, len(ending.traces)) == (Why.COMPLETE, 3)
 
 
+def test_a_run_that_ended_after_a_look_is_not_remembered_for_ever(
+    runs: Runs, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor, "FORGOTTEN_S", 0.0)
+    submit(runs)
+    rounds.step(RUN)
+    rounds.janitor.lost("ended", runs.load(RUN), 0)
+    rounds.janitor.lost(RUN, runs.load(RUN), 0)
+    assert [run_id for run_id, _ in rounds.janitor.missing_since] == [RUN]
+
+
 def test_a_run_whose_beginning_was_lost_begins(runs: Runs, rounds: Rounds, published: Published) -> None:
     submit(runs)
     rounds.look(RUN)
