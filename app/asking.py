@@ -5,7 +5,7 @@ from hashlib import sha256
 from flask import g, request
 
 from tts_core.errors import InvalidRequest
-from workers.client import Asker
+from workers.asking import Asker
 
 RETRIES = "x-stainless-retry-count"
 ONCE = "idempotency-key"

@@ -1,5 +1,6 @@
 """A run and the client that waits for it."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,9 @@ from app.outcomes import Record, outcome_of
 from app.presence import Presence, client_is_gone
 from app.questions import Question
 from app.render import Outcome
-from workers.client import Client, Handed
+from workers.answering import Patience
+from workers.asking import Handed
+from workers.client import LOOK_S, Client
 from workers.records import Ending, RunEvent
 
 State = TypeVar("State")
@@ -47,7 +50,16 @@ class Attended:
 
     def events(self) -> Iterator[RunEvent | None]:
         """What happens in the run, and None at every tick; nothing more once the client has left."""
-        return self.while_present(self.client.events(self.run_id))
+        return self.while_present(self.looking(self.client.events(self.run_id)))
+
+    def looking(self, states: Iterator[State]) -> Iterator[State]:
+        """Pass on what happens. Raises Overloaded or DeadlinePassed when nobody is there to end the run."""
+        patience, next_look_s = Patience(), time.monotonic() + LOOK_S
+        for state in states:
+            yield state
+            if state is None and time.monotonic() >= next_look_s:
+                next_look_s += LOOK_S
+                patience.ask(partial(self.client.look, self.handed))
 
     def while_present(self, states: Iterator[State]) -> Iterator[State]:
         """Pass on what happens until the client leaves."""

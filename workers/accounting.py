@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from statistics import fmean, mode
 
 from tts_core.model import Finish, Request, Trace, Usage
-from workers.records import NOTHING
+from workers.records import NOTHING, Carried
 
 
-def total_usage(traces: Sequence[Trace]) -> Usage:
+def total_usage(traces: Sequence[Trace], unkept: Sequence[Carried] = ()) -> Usage:
     """The sum over all calls: what the upstream reported, else what arrived.
 
-    A call without an account has its prompt counted as long as that of the others.
+    `unkept` is what traces had cost that never came to an end. A call without an account has its prompt
+    counted as long as that of the others.
     """
-    spent = sum((trace.usage for trace in traces), NOTHING)
-    prompts = prompt_tokens(traces) * sum(trace.blind for trace in traces)
+    accounts: list[Trace | Carried] = [*traces, *unkept]
+    spent = sum((account.usage for account in accounts), NOTHING)
+    prompts = prompt_tokens(traces) * sum(account.blind for account in accounts)
     return spent + Usage(prompt_tokens=prompts, total_tokens=prompts)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import redis
@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from tts_core.errors import Conflict, DeadlinePassed, JobGone, KeyReused, Overloaded, UnknownJob
 from tts_core.model import Request, Why
 from workers.answering import RETRY_AFTER_S, Patience, answering
+from workers.asking import Asker, Handed
 from workers.celery import app
 from workers.extending import take_over
 from workers.inbox import Inbox
@@ -38,31 +39,6 @@ SPARE_SHARE = 32
 MODELS_S = 60
 MODELS_TIMEOUT_S = 5.0
 log = logging.getLogger(__name__)
-
-
-class Asker(NamedTuple):
-    """Who asks, and how the same request is known when it comes again.
-
-    `owner` is a digest of the client's key, `body` one of the request, `key` the client's
-    Idempotency-Key; `again`: the client says that this is an automatic retry.
-    """
-
-    owner: str = ""
-    body: str = ""
-    key: str = ""
-    again: bool = False
-    request_id: str = ""
-
-
-class Handed(NamedTuple):
-    """A run that was handed in, now or before (`created_s`, epoch): `woken` is set when it has ended, for
-    one who waits."""
-
-    run_id: str
-    woken: Event
-    asker: Asker
-    give_up_s: float = 0.0
-    created_s: float = 0.0
 
 
 class Client:
@@ -257,7 +233,8 @@ class Client:
     @answering()
     def job(self, run_id: str, owner: str) -> Job:
         """A run of this owner's. Raises UnknownJob, or JobGone when it was deleted or has expired."""
-        if self.jobs.owner(run_id) != owner:
+        is_run = run_id.isalnum()  # files and batches have owners, too: their names have a dash or so
+        if not is_run or self.jobs.owner(run_id) != owner:
             raise UnknownJob(f"There is no job {run_id[:64]!r}.")
         found = self.jobs.job(run_id)
         if found is None:
@@ -279,6 +256,12 @@ class Client:
         if job.ending is None:
             raise Conflict("The job goes on; cancel it first.", code="job_not_ended")
         self.jobs.delete(job)
+
+    @answering()
+    def forget(self, run_id: str, owner: str) -> None:
+        """One who waited for a run has its answer; the last of them has it deleted."""
+        if self.jobs.is_last(run_id):
+            self.delete(self.job(run_id, owner))
 
     @answering()
     def workers(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def ending_of(
         vote=vote,
         fault=fault or fault_in(run, traces, why),
         why=why,
-        usage=total_usage(traces),
+        usage=total_usage(traces, run.unkept),
         saved_tokens=saved_tokens(request, traces),
         traces=tuple(traces),
         rounds=len(run.closings),

@@ -80,10 +80,11 @@ class Jobs:
         if rank is None:
             raise KeyError(after)
         while names := self.store.zrevrange(keys.jobs(of), rank + 1, rank + CANDIDATES_AT_ONCE):
-            rank += len(names)
-            for name in names:
-                if job := self.job(name.decode()):
-                    yield job
+            found = [(name, self.job(name.decode())) for name in names]
+            if gone := [name for name, job in found if job is None]:
+                self.store.zrem(keys.jobs(of), *gone)
+            rank += len(names) - len(gone)
+            yield from (job for _, job in found if job)
 
     def is_abandoned(self, run_id: str) -> bool:
         """Whether the run was cancelled because nobody waited for it: it is no answer to who comes back."""
@@ -138,6 +139,10 @@ class Jobs:
         orphaned_s = time.time() + patience_s
         self.store.hset(keys.run(run_id), "orphaned", orphaned_s)
         self.runs.schedule(run_id, orphaned_s)
+
+    def is_last(self, run_id: str) -> bool:
+        """One fewer waits; whether nobody waits for the run any more. One that is gone has no last."""
+        return self.is_known(run_id) and self.store.hincrby(keys.run(run_id), "waiting", -1) <= 0
 
     def delete(self, job: Job) -> None:
         """Forget a run; that it has been stays known."""

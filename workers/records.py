@@ -132,6 +132,7 @@ class Run:
     acknowledged: bool = False
     waiting: int = 0
     orphaned_s: float | None = None
+    carried: Mapping[int, Carried] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -149,6 +150,11 @@ class Run:
     def closed_traces(self, number: int) -> tuple[Trace, ...]:
         """The traces of a closed round, in sampling order."""
         return tuple(self.traces[index] for index in self.closings[number].traces)
+
+    @property
+    def unkept(self) -> list[Carried]:
+        """What traces had cost that were handed back and never sampled to an end."""
+        return [cost for index, cost in self.carried.items() if index not in self.traces]
 
     def all_traces(self) -> list[Trace]:
         """Every trace that counts, round by round."""

@@ -263,6 +263,6 @@ def next_look_s(run: Run, now_s: float) -> float:
     times = [now_s + LOOK_AGAIN_S]
     if now_s < run.submission.deadline_s:
         times.append(run.submission.deadline_s)
-    if run.orphaned_s is not None:
+    if run.orphaned_s is not None and run.waiting <= 0:
         times.append(max(now_s + GRACE_S, run.orphaned_s))
     return min(times)

@@ -17,6 +17,7 @@ from tts_core.model import Trace, Why
 from workers import keys, scripts
 from workers.json_fields import by_number, decode, encode, numbered
 from workers.records import (
+    Carried,
     Closing,
     Ending,
     Run,
@@ -51,6 +52,7 @@ class Runs:
         self.ticket = lru_cache(maxsize=TICKETS_CACHED)(self._ticket)
         self._keep = self.store.register_script(scripts.KEEP)
         self._end = self.store.register_script(scripts.END)
+        self._say = self.store.register_script(scripts.SAY)
 
     def open(self, run_id: str, submission: Submission, inbox: str = "") -> None:
         """Write down a new run, its deadline and who waits for it; a second time changes nothing."""
@@ -127,6 +129,7 @@ class Runs:
             acknowledged="acknowledged" in fields,
             waiting=int(fields.get("waiting", 0)),
             orphaned_s=float(fields["orphaned"]) if "orphaned" in fields else None,
+            carried={i: decode(value, Carried) for i, value in by_number(fields, "carried").items()},
         )
 
     def confidences(self, run_id: str, indexes: Sequence[int]) -> dict[int, tuple[float, ...]]:
@@ -163,11 +166,15 @@ class Runs:
 
     def record_guard(self, run_id: str, number: int, plan: StoredPlan) -> bool:
         """Have the traces of a round that runs already judged by its plan, which came later."""
-        if not self.store.hsetnx(keys.run(run_id), f"guard:{number}", encode(plan)):
+        if not self.say(run_id, f"guard:{number}", encode(plan), Word(run_id, number, guard=plan)):
             return False
-        self.store.publish(keys.STOPS, encode(Word(run_id, number, guard=plan)))
         self.tell_threshold(run_id, number, plan)
         return True
+
+    def say(self, run_id: str, field: str, value: bytes | str, word: Word) -> bool:
+        """Write down what a run's traces are to know, and tell those that run; whether it is the first
+        time and the run is still known."""
+        return bool(self._say([keys.run(run_id), keys.STOPS], (field, value, encode(word))))
 
     def tell_threshold(self, run_id: str, number: int, plan: StoredPlan) -> None:
         """Tell below what a round's traces are stopped, if they are."""
@@ -200,17 +207,8 @@ class Runs:
 
     def stop(self, run_id: str, why: Why, number: int | None = None) -> bool:
         """Ask the traces of the run, or of one round, to stop; whether it was not asked before."""
-        name = "stop" if number is None else f"stop:{number}"
-        with self.store.pipeline(transaction=False) as pipe:
-            pipe.hsetnx(keys.run(run_id), name, why.value)
-            pipe.hexists(keys.run(run_id), "ticket")
-            first, is_known = pipe.execute()
-        if not is_known:
-            self.clear(run_id)
-        if not first or not is_known:
-            return False
-        self.store.publish(keys.STOPS, encode(Word(run_id, number, why=why)))
-        return True
+        field = "stop" if number is None else f"stop:{number}"
+        return self.say(run_id, field, why.value, Word(run_id, number, why=why))
 
     def said(self, run_id: str) -> list[Word]:
         """All that was said to a run so far."""

@@ -43,3 +43,13 @@ for _, key in ipairs(KEYS) do
 end
 return 1
 """
+
+SAY = """
+local run, channel = KEYS[1], KEYS[2]
+local field, value, word = ARGV[1], ARGV[2], ARGV[3]
+if redis.call('HEXISTS', run, 'ticket') == 0 or redis.call('HSETNX', run, field, value) == 0 then
+  return 0
+end
+redis.call('PUBLISH', channel, word)
+return 1
+"""

@@ -11,7 +11,8 @@ from tts_core.errors import DeadlinePassed, JobGone, Overloaded
 from tts_core.testing import request
 from workers import answering
 from workers import client as module
-from workers.client import Asker, Client, Handed
+from workers.asking import Asker, Handed
+from workers.client import Client
 from workers.records import Ending, Source
 from workers.roster import Roster
 from workers.runs import Runs

@@ -7,9 +7,10 @@ import pytest
 from kombu.exceptions import OperationalError
 from shell import RUN, Published, answered, keep, submit
 
-from tts_core.model import Finish, Limits, Request, Trace, Why
+from tts_core.model import Finish, Limits, Request, Trace, Usage, Why
 from tts_core.testing import request
 from workers.claims import Claims
+from workers.records import Carried
 from workers.rounds import Rounds
 from workers.runs import Runs
 
@@ -269,3 +270,16 @@ def test_a_trace_that_ends_late_lives_no_longer_than_its_run(runs: Runs, rounds:
         part: runs.store.ttl(f"chorus:run:{RUN}{part}") for part in ("", ":texts", ":events", ":ending")
     }
     assert max(lives.values()) <= runs.ttl_s
+
+
+def test_usage_has_what_a_trace_cost_that_was_handed_back_and_not_begun_again(
+    runs: Runs, rounds: Rounds, claims: Claims
+) -> None:
+    submit(runs)
+    rounds.step(RUN)
+    keep(runs, answered(0))
+    claims.hand_back(RUN, 1, Carried(Usage(completion_tokens=7, total_tokens=7), attempts=1))
+    rounds.close(RUN, 0, Why.DEADLINE)
+    ending = runs.ending(RUN)
+    assert ending is not None
+    assert ending.usage.completion_tokens == 7

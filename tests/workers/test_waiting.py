@@ -57,3 +57,12 @@ def test_a_run_that_was_cancelled_by_its_owner_is_the_answer(runs: Runs, jobs: J
     runs.stop(RUN, Why.CANCELLED)
     jobs.ask("", "body", RUN, 60)
     assert jobs.asked("", "body") == RUN
+
+
+def test_names_of_runs_that_are_gone_are_listed_no_more(runs: Runs, jobs: Jobs) -> None:
+    submit(runs)
+    submission = runs.load(RUN).submission
+    for name in ("old", RUN, "older"):
+        jobs.add(name, submission)
+    assert [job.id for job in jobs.listed("")] == [RUN]
+    assert runs.store.zrange("chorus:jobs:", 0, -1) == [RUN.encode()]

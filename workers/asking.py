@@ -1,0 +1,29 @@
+"""Who hands a run in, and what he gets for it."""
+
+from threading import Event
+from typing import NamedTuple
+
+
+class Asker(NamedTuple):
+    """Who asks, and how the same request is known when it comes again.
+
+    `owner` is a digest of the client's key, `body` one of the request, `key` the client's
+    Idempotency-Key; `again`: the client says that this is an automatic retry.
+    """
+
+    owner: str = ""
+    body: str = ""
+    key: str = ""
+    again: bool = False
+    request_id: str = ""
+
+
+class Handed(NamedTuple):
+    """A run that was handed in, now or before (`created_s`, epoch): `woken` is set when it has ended, for
+    one who waits."""
+
+    run_id: str
+    woken: Event
+    asker: Asker
+    give_up_s: float = 0.0
+    created_s: float = 0.0
