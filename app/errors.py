@@ -6,10 +6,11 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, g, jsonify
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from tts_core import errors
-from tts_core.errors import ChorusError, UpstreamRefused
+from tts_core.errors import ChorusError, InvalidRequest, UpstreamRefused
 from tts_core.model import Fault
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,11 @@ def answer_http(error: HTTPException) -> Response:
     return response
 
 
+def answer_broken(_: ParseException) -> Response:
+    """A body whose chunks are none: found out as it is read, after the headers were understood."""
+    return answer(InvalidRequest("The request's body is not valid HTTP.", code="invalid_http"))
+
+
 def answer_bug(error: Exception) -> Response:
     """A defect of ours: told in the log, not to the client."""
     log.exception("unexpected %s in request %s", type(error).__name__, g.get("request_id"))
@@ -136,4 +142,5 @@ def register(app: Flask) -> None:
     """Have every error of the app answered in OpenAI's shape."""
     app.register_error_handler(ChorusError, answer)
     app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(ParseException, answer_broken)
     app.register_error_handler(Exception, answer_bug)
