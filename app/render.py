@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app.errors import error_of, public_message
 from app.questions import Question
 from tts_core.model import Finish, Trace, Usage, Vote
 from workers.records import Ending, Text
@@ -167,7 +168,7 @@ def trace_facts(trace: Trace) -> dict[str, Any]:
         "tokens": trace.tokens,
         "usage": usage(trace.usage),
         "attempts": trace.attempts,
-        "error": trace.fault.message if trace.fault else None,
+        "error": public_message(error_of(trace.fault)) if trace.fault else None,
         "first_token_s": trace.first_token_s,
         "elapsed_s": trace.elapsed_s,
     }
