@@ -44,14 +44,14 @@ def create() -> Response:
 
 
 def read_form() -> dict[str, Any]:
-    """The fields of the form, `expires_after[seconds]` and the like as objects."""
+    """The fields of the form, `expires_after[seconds]` and the like as objects. Raises InvalidRequest."""
     found: dict[str, Any] = {}
     for name, value in request.form.items():
         outer, bracket, inner = name.partition("[")
-        if bracket:
-            found.setdefault(outer, {})[inner.rstrip("]")] = value
-        else:
-            found[outer] = value
+        box = found.setdefault(outer, {}) if bracket else found
+        if not isinstance(box, dict):
+            raise InvalidRequest(f"Invalid value for '{outer}': Given twice.", param=outer)
+        box[inner.rstrip("]") if bracket else name] = value
     return found
 
 
