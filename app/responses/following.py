@@ -7,9 +7,9 @@ from typing import Any
 
 from app.presence import client_is_gone
 from app.responses.events import OPENING_EVENTS, closing, failure, numbered, opening
-from app.responses.rendering import IN_PROGRESS, QUEUED, begun, ended
+from app.responses.rendering import IN_PROGRESS, PREFIX, QUEUED, begun, ended
 from app.sse import HEARTBEAT
-from tts_core.errors import ChorusError, DeadlinePassed
+from tts_core.errors import ChorusError, DeadlinePassed, JobGone
 from workers.client import Client
 from workers.jobs import Job
 from workers.records import Ending
@@ -23,7 +23,8 @@ def endings(client: Client, job: Job, environ: Any, tick_s: float = TICK_S) -> I
     """None while the run goes on, then its ending; nothing more once the client has left.
 
     It looks for itself at every tick, should the word of the end have been lost. Raises Overloaded when
-    the store is away for long, DeadlinePassed when the run is long past its time.
+    the store is away for long, DeadlinePassed when the run is long past its time, JobGone when it was
+    deleted meanwhile.
     """
     if job.ending:
         yield job.ending
@@ -34,6 +35,8 @@ def endings(client: Client, job: Job, environ: Any, tick_s: float = TICK_S) -> I
         yield ending
         if ending or client_is_gone(environ):
             return
+        if not client.is_known(job.id):
+            raise JobGone(f"The response {PREFIX + job.id!r} was deleted.", code="response_gone")
         if time.time() > job.submission.deadline_s + LATE_S:
             raise DeadlinePassed("The run did not end at its deadline.")
 

@@ -129,13 +129,14 @@ def waited(run: Attended, job: Job) -> Response:
 
 
 def leave(run: Attended, job: Job) -> None:
-    """The client has its answer, or has left. What it does not want stored is forgotten once it has it."""
+    """The client has its answer, or has left. What it does not want stored is forgotten once
+    all who wait for it have it."""
     gone = client_is_gone(run.environ)
     run.leave()
     if is_stored(job) or gone:
         return
     try:
-        run.client.delete(run.client.job(job.id, job.submission.owner))
+        run.client.forget(job.id, job.submission.owner)
     except ChorusError as error:
         log.warning("run %s could not be forgotten: %s", job.id, error.message)
 
