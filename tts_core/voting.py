@@ -9,6 +9,7 @@ from tts_core.filtering import Filter, keep_all
 from tts_core.model import Answer, AnswerClass, Trace, Vote
 
 Order = Callable[[Trace], tuple[int, int]]
+Weighing = Callable[[Sequence[float]], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,24 @@ def by_index(trace: Trace) -> tuple[int, int]:
     return trace.index, 0
 
 
+def by_confidence(confidences: Sequence[float]) -> Sequence[float]:
+    """A trace weighs its confidence (section 3.1)."""
+    return confidences
+
+
 def cast_vote(
-    traces: Sequence[Trace], confidence: Measure, keep: Filter, *, weighted: bool, earlier: Order = by_index
+    traces: Sequence[Trace],
+    confidence: Measure,
+    keep: Filter,
+    *,
+    weighted: bool,
+    earlier: Order = by_index,
+    weigh: Weighing = by_confidence,
 ) -> Vote:
     """Filter the answered traces by `confidence`, add up their support, take the best answer.
 
-    Weight is the confidence (section 3.1) or, when not `weighted` or no trace has one, 1 per trace.
+    `weigh` makes the weights of all known confidences (nats) that the filter kept, one each, none
+    below 0. When not `weighted` or no trace has a confidence, every trace weighs 1.
     Ties go to the answer with more traces, then to the one whose first trace by `earlier` comes first.
     """
     usable = [trace for trace in traces if trace.usable]
@@ -47,10 +60,19 @@ def cast_vote(
         warnings = ("The filter kept no trace with an answer; all of them voted.",)
     if weighted and any(value is None for value in known):
         warnings += (missing_confidence(known),)
-    count_heads = not weighted or all(known[i] is None for i in kept)
-    weights = [1.0 if count_heads else known[i] or 0.0 for i in kept]
-    ballots = hold_ballots([answered[i] for i in kept], [known[i] for i in kept], weights)
+    confidences = [known[i] for i in kept]
+    weights = weights_of(confidences, weigh) if weighted else [1.0] * len(kept)
+    ballots = hold_ballots([answered[i] for i in kept], confidences, weights)
     return tally(sorted(ballots, key=lambda ballot: earlier(ballot.trace)), warnings)
+
+
+def weights_of(confidences: Sequence[float | None], weigh: Weighing) -> list[float]:
+    """The voters' weights: an unknown confidence weighs nothing; when none is known, each voter 1."""
+    known = [value for value in confidences if value is not None]
+    if not known:
+        return [1.0] * len(confidences)
+    weights = iter(weigh(known))
+    return [0.0 if value is None else next(weights) for value in confidences]
 
 
 def missing_confidence(known: Sequence[float | None]) -> str:
