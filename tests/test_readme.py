@@ -29,7 +29,7 @@ def listed(request: pytest.FixtureRequest) -> None:
 
 def snippet(language: str, word: str, service: Service) -> str:
     """The block that uses `word`, pointed at the running service."""
-    (found,) = [text for text in fenced(README, language) if word in text and HOST in text]
+    (found,) = [text for text in fenced(README, language) if re.search(word, text) and HOST in text]
     return found.replace(HOST, service.url)
 
 
@@ -46,15 +46,26 @@ def test_the_python_snippet_prints_answer_confidence_and_agreement(
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_command_prints_a_completion(service: Service, upstream: ScriptedUpstream) -> None:
-    command = ["bash", "-c", snippet("bash", "curl", service)]
+    command = ["bash", "-c", snippet("bash", "^curl", service)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     check(COMPLETION, json.loads(done.stdout))
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_commands_of_jobs_follow_one_to_its_result(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
+    command = ["bash", "-c", snippet("bash", "^job=", service)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, text=True)
+    *events, job = done.stdout.strip().split("\n", 10)
+    assert events == ["event: round", *["event: trace"] * 8, "event: end"]
+    check(COMPLETION, json.loads(job)["result"])
 
 
 def test_the_response_it_shows_has_the_keys_of_a_real_one(
     service: Service, upstream: ScriptedUpstream
 ) -> None:
-    command = ["bash", "-c", snippet("bash", "curl", service)]
+    command = ["bash", "-c", snippet("bash", "^curl", service)]
     real = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
     (shown,) = [json.loads(text) for text in fenced(README, "json")]
     assert names_in(shown) - {"Canberra"} <= names_in(real)
