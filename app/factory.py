@@ -10,7 +10,7 @@ from flask_cors import CORS
 from app import auth, errors
 from app.batches.library import Library
 from app.presence import Presence
-from app.routes import batches, chat, docs, files, health, jobs, models, responses, strategies
+from app.routes import batches, chat, docs, estimate, files, health, jobs, models, responses, strategies
 from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
@@ -36,12 +36,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     CORS(app, origins=list(split(settings.cors_origins)), expose_headers=EXPOSED)
     for blueprint in (chat.blueprint, models.blueprint, strategies.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
-    for blueprint in (jobs.blueprint, files.blueprint, batches.blueprint):
+    for blueprint in (estimate.blueprint, jobs.blueprint, files.blueprint, batches.blueprint):
         app.register_blueprint(blueprint)
     app.register_blueprint(responses.blueprint, url_prefix="/v1")
-    app.register_blueprint(
-        responses.blueprint, url_prefix="/v1/<strategy>", name="responses_of_a_strategy"
-    )
+    app.register_blueprint(responses.blueprint, url_prefix="/v1/<strategy>", name="responses_of_a_strategy")
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(docs.ui)
     return app

@@ -52,6 +52,8 @@ def describe(settings: Settings) -> dict[str, Any]:
     spec.components.schema("Error", ERROR)
     for path in ("/v1/chat/completions", "/v1/{strategy}/chat/completions"):
         spec.path(path, parameters=in_path(path), operations={"post": chat_operation()})
+    for path in ("/v1/estimate", "/v1/{strategy}/estimate"):
+        spec.path(path, parameters=in_path(path), operations={"post": estimate_operation()})
     for path, summary in LISTS.items():
         spec.path(path, operations={"get": {"summary": summary, "responses": responses("An object.")}})
     model = {"summary": "Show a model.", "responses": responses("The model.")}
@@ -72,6 +74,15 @@ def chat_operation() -> dict[str, Any]:
         "summary": "Create a chat completion from many traces.",
         "requestBody": {"required": True, "content": {JSON: {"schema": chat_schema()}}},
         "responses": responses("A chat.completion, or its chunks as server-sent events with stream: true."),
+    }
+
+
+def estimate_operation() -> dict[str, Any]:
+    """POST of an estimate."""
+    return {
+        "summary": "Tell what a chat completion would ask for, without asking.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": chat_schema()}}},
+        "responses": responses("An estimate: rounds, calls, token bounds, what may end it early."),
     }
 
 
