@@ -77,7 +77,7 @@ class Forecast:
 
 def forecast(request: Request) -> Forecast:
     """The extent of a request over all imagined worlds. Raises StrategyFault when its strategy does not
-    come to a first plan, UnknownStrategy's kin when there is none."""
+    come to a first plan, StrategyGone when it is not installed."""
     start = advance(request, [])
     plays = [play(request, world) for world in WORLDS.values()]
     plans = [plan for played in plays for plan in played.plans]
