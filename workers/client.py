@@ -33,6 +33,7 @@ from workers.upstream import list_models
 TICK_S = 1.0
 LOOK_S = 10.0
 LATE_S = 5.0
+RETRIED_WITHIN_S = 60
 SILENT_S = 10.0
 SILENT_STORE_S = 3.0
 SPARE_SHARE = 32
@@ -69,6 +70,7 @@ class Client:
             if self.jobs.is_gone(run_id):
                 raise JobGone(f"The job {run_id!r} of this Idempotency-Key is gone.")
             if not self.runs.is_acknowledged(run_id):
+                self.jobs.ask(asker.owner, asker.body, run_id, RETRIED_WITHIN_S)
                 self.begin(run_id, submission)
         return Handed(run_id, Event(), asker)
 

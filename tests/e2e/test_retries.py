@@ -59,7 +59,7 @@ def test_a_retry_is_served_by_any_web_process(shared: Service, upstream: Scripte
     upstream.reply = lasting(2.0)
 
     def question(number: int) -> Any:
-        with patient_for(shared, 0.9, KEYS[0]) as client:
+        with patient_for(shared, 1.4, KEYS[0]) as client:
             messages = [{"role": "user", "content": f"What is 6*{number}?"}]
             return ask(client, messages=messages, extra_body=BUDGET)
 
@@ -96,6 +96,17 @@ def test_the_next_request_like_one_that_was_answered_is_a_new_run(
         ]
     assert len({job_id(answer.json()) for answer in sent}) == 2
     assert len(upstream.calls) == 6
+
+
+def test_a_job_whose_acknowledgement_was_lost_is_found_by_the_retry(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lasting(0.1)
+    url = f"{service.base_url}/jobs"
+    first = httpx.post(url, json=BODY).json()
+    again = httpx.post(url, json=BODY, headers=AGAIN).json()
+    other = httpx.post(url, json=BODY).json()
+    assert first["id"] == again["id"] != other["id"]
 
 
 def test_a_retry_of_another_body_is_a_new_run(service: Service, upstream: ScriptedUpstream) -> None:
