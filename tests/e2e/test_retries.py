@@ -106,6 +106,8 @@ def test_a_job_whose_acknowledgement_was_lost_is_found_by_the_retry(
     first = httpx.post(url, json=BODY).json()
     again = httpx.post(url, json=BODY, headers=AGAIN).json()
     other = httpx.post(url, json=BODY).json()
+    for job in (first, other):
+        httpx.get(f"{url}/{job['id']}/events", timeout=30)
     assert first["id"] == again["id"] != other["id"]
 
 
