@@ -1,5 +1,7 @@
 """A worker process hears of stops, also of those that were said while it could not listen."""
 
+import logging
+
 import pytest
 import redis
 from shell import RUN, submit
@@ -16,6 +18,8 @@ def stops(runs: Runs, redis_url: str) -> Stops:
     """A listening process."""
     ears = connect(redis_url, most=2, tries=0)
     found = Stops(runs, ears)
+    # The listening thread outlives the tests and their Redis; it need not say so after the summary.
+    logging.getLogger("workers.stopping").addHandler(logging.NullHandler())
     found.listen()
     while not runs.store.pubsub_numsub(keys.STOPS)[0][1]:
         pass
