@@ -10,12 +10,11 @@ from celery import Celery
 
 from workers.fetching import Fetching
 from workers.lease import MUTEX_S, Lease
+from workers.queues import CONTROL, SAMPLE
 from workers.reconnecting import Connection
 from workers.settings import read_settings
 from workers.watchdog import Watchdog
 
-CONTROL = "control"
-SAMPLE = "sample"
 POOL = 4000
 HANDED_OUT_BY_LEASE_ONLY_S = 24 * 3600
 

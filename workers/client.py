@@ -24,7 +24,6 @@ from workers.jobs import ORPHAN_S, Job, Jobs, Use
 from workers.queues import CONTROL, SAMPLE
 from workers.records import Ending, RunEvent, Source, Submission, Text
 from workers.roster import ModelList, Roster
-from workers.rounds import GRACE_S
 from workers.runs import Runs
 from workers.settings import Settings
 from workers.store import connect
@@ -229,8 +228,8 @@ class Client:
     @answering()
     def cancel(self, run_id: str) -> None:
         """Stop a run; what is finished is kept. One that has ended stays as it is."""
-        if not self.runs.has_ended(run_id) and self.runs.stop(run_id, Why.CANCELLED):
-            self.runs.schedule(run_id, time.time() + GRACE_S)
+        if not self.runs.has_ended(run_id):
+            self.runs.stop(run_id, Why.CANCELLED)
 
     @answering()
     def job(self, run_id: str, owner: str) -> Job:

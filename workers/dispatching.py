@@ -18,7 +18,6 @@ from workers.files import Files
 from workers.queues import BATCH
 from workers.records import NOTHING, Source, Submission
 from workers.roster import Roster
-from workers.rounds import GRACE_S
 from workers.runs import Runs
 
 AHEAD = 2
@@ -105,8 +104,7 @@ class Dispatcher:
     def stop(self, batch_id: str, running: Sequence[int]) -> None:
         """Stop the lines that run."""
         for run_id in (run_of(batch_id, index) for index in running):
-            if self.runs.stop(run_id, Why.CANCELLED):
-                self.runs.schedule(run_id, time.time() + GRACE_S)
+            self.runs.stop(run_id, Why.CANCELLED)
 
     def fill(self, state: State, running: Sequence[int], waiting: Sequence[int], share: int) -> None:
         """Begin lines in their order until as many traces are asked for as there is room for; one line

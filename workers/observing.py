@@ -14,7 +14,7 @@ TOKENS_AT_ONCE = 16
 class TokenCap:
     """Counts the run's received tokens across all workers; calls `exceeded` once they are too many."""
 
-    def __init__(self, runs: Runs, run_id: str, cap: int, exceeded: Callable[[], None]) -> None:
+    def __init__(self, runs: Runs, run_id: str, cap: int, exceeded: Callable[[], object]) -> None:
         self.runs = runs
         self.run_id = run_id
         self.cap = cap

@@ -15,16 +15,15 @@ from kombu.exceptions import OperationalError
 
 from tts_core.confidence import trace_confidence
 from tts_core.errors import ChorusError, ReplayDiverged, StrategyGone
-from tts_core.model import Fault, Plan, Round, Trace, Vote, Why
+from tts_core.model import Fault, Plan, Round, Trace, Why
 from tts_core.run import Past, advance, salvage
 from tts_core.stopping import met
 from workers.endings import ending_of, fault_of
 from workers.janitor import Janitor
 from workers.records import Closing, Ending, Run, StoredPlan
 from workers.rules import rules_of
-from workers.runs import RunGone, Runs
+from workers.runs import GRACE_S, RunGone, Runs
 
-GRACE_S = 0.15
 LOOK_AGAIN_S = 10.0
 SENDING_S = 5.0
 log = logging.getLogger(__name__)
@@ -52,8 +51,7 @@ class Rounds:
             log.info("run %s is gone", run_id)
         except Exception:
             fault = Fault("InternalFault", "The service had an internal error in this run.")
-            self.runs.end(run_id, Ending(fault=fault))
-            self.runs.stop(run_id, Why.CANCELLED)
+            self.abort(run_id, Ending(fault=fault))
             raise
 
     def step(self, run_id: str) -> None:
@@ -66,15 +64,19 @@ class Rounds:
             return
         except ChorusError as error:
             log.exception("run %s: its strategy failed", run_id)
-            self.end(run_id, run, fault=fault_of(error))
-            self.runs.stop(run_id, Why.CANCELLED)
+            self.abort(run_id, ending_of(run, run.all_traces(), fault=fault_of(error)))
             return
         if isinstance(step, Plan):
             self.proceed(run_id, run, step)
         elif run.is_open:
             self.recall(run_id, run)
         else:
-            self.end(run_id, run, vote=step)
+            self.runs.end(run_id, ending_of(run, run.all_traces(), vote=step))
+
+    def abort(self, run_id: str, ending: Ending) -> None:
+        """End a run whose traces may still be sampled."""
+        self.runs.end(run_id, ending)
+        self.runs.stop(run_id, Why.CANCELLED)
 
     def salvage(self, run_id: str, run: Run, error: ChorusError) -> None:
         """End a run whose rules changed under it with the traces it has; no other rules are applied to
@@ -83,8 +85,7 @@ class Rounds:
         traces = [trace for _, trace in sorted(run.traces.items())]
         vote = salvage(traces, error.message)
         fault = None if vote.winners else fault_of(error)
-        self.runs.end(run_id, ending_of(run, traces, vote=None if fault else vote, fault=fault))
-        self.runs.stop(run_id, Why.CANCELLED)
+        self.abort(run_id, ending_of(run, traces, vote=None if fault else vote, fault=fault))
 
     def recall(self, run_id: str, run: Run) -> None:
         """Close the round that was started ahead and is not wanted any more; its traces are paid for."""
@@ -92,7 +93,7 @@ class Rounds:
         if run.is_full(number):
             self.close(run_id, number, Why.CONSENSUS)
         else:
-            self.stop(run_id, Why.CONSENSUS, number)
+            self.runs.stop(run_id, Why.CONSENSUS, number)
 
     def proceed(self, run_id: str, run: Run, plan: Plan) -> None:
         """Publish the next round, or judge it by its plan when it was started ahead."""
@@ -135,7 +136,7 @@ class Rounds:
             return
         traces = self.judged(run_id, plan, self.runs.ended(run_id, plan))
         if why := met(plan.until, traces):
-            self.stop(run_id, why, number)
+            self.runs.stop(run_id, why, number)
 
     def judged(self, run_id: str, plan: StoredPlan, traces: list[Trace]) -> list[Trace]:
         """Traces that ended before their round had its group size, measured by it."""
@@ -175,11 +176,6 @@ class Rounds:
             self.runs.record_closing(run_id, number, Closing(reason, kept))
         self.step(run_id)
 
-    def stop(self, run_id: str, why: Why, number: int | None = None) -> None:
-        """Stop the traces of a run or round; what does not end within the grace is closed then."""
-        if self.runs.stop(run_id, why, number):
-            self.runs.schedule(run_id, time.time() + GRACE_S)
-
     def look(self, run_id: str) -> None:
         """A run's time has come: end what is due in it, and mend what a fault has left undone."""
         now_s = time.time()
@@ -194,7 +190,7 @@ class Rounds:
             self.janitor.forget(run_id)
             return
         if why := due(run, now_s):
-            self.stop(run_id, why)
+            self.runs.stop(run_id, why)
             return
         self.runs.schedule(run_id, next_look_s(run, now_s))
         number = len(run.closings)
@@ -242,10 +238,6 @@ class Rounds:
             return traces
         kept = self.runs.confidences(run_id, [trace.index for trace in traces])
         return tuple(replace(trace, token_confidences=kept.get(trace.index, ())) for trace in traces)
-
-    def end(self, run_id: str, run: Run, *, vote: Vote | None = None, fault: Fault | None = None) -> None:
-        """Write down how the run ended."""
-        self.runs.end(run_id, ending_of(run, run.all_traces(), vote=vote, fault=fault))
 
 
 def due(run: Run, now_s: float) -> Why | None:

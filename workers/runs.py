@@ -5,6 +5,7 @@ texts, its ending, and an append-only stream of events. Everything expires.
 """
 
 import math
+import time
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,7 @@ TEXTS_AT_ONCE = 64
 PLANS_CACHED = 8  # a plan holds its messages, images included
 TICKETS_CACHED = 1024
 FIRST_LOOK_S = 5.0
+GRACE_S = 0.15
 PARTS = ("", "texts", "confidences", "events", "ending", "inboxes")
 
 
@@ -206,9 +208,13 @@ class Runs:
         return bool(self.store.hsetnx(keys.run(run_id), f"closing:{number}", encode(closing)))
 
     def stop(self, run_id: str, why: Why, number: int | None = None) -> bool:
-        """Ask the traces of the run, or of one round, to stop; whether it was not asked before."""
+        """Ask the traces of the run, or of one round, to stop; whether it was not asked before. What does
+        not end within the grace is closed then."""
         field = "stop" if number is None else f"stop:{number}"
-        return self.say(run_id, field, why.value, Word(run_id, number, why=why))
+        if not self.say(run_id, field, why.value, Word(run_id, number, why=why)):
+            return False
+        self.schedule(run_id, time.time() + GRACE_S)
+        return True
 
     def said(self, run_id: str) -> list[Word]:
         """All that was said to a run so far."""

@@ -119,7 +119,7 @@ def call_of(run_id: str, number: int, index: int, arrival: Arrival) -> Call:
     assert arrival.ticket  # noqa: S101
     sampling, ticket = arrival.plan.sampling(index), arrival.ticket
     cap = ticket.max_total_tokens
-    stop = partial(rounds().stop, run_id, Why.TOKEN_CAP)
+    stop = partial(runs().stop, run_id, Why.TOKEN_CAP)
     observers = (TokenCap(runs(), run_id, cap, stop),) if cap else ()
     return Call(
         sampling=sampling,

@@ -91,7 +91,7 @@ def test_a_kept_trace_is_found_when_its_task_comes_again(
 def test_a_trace_of_a_stopped_run_is_not_started(runs: Runs, rounds: Rounds, claims: Claims) -> None:
     submit(runs)
     rounds.step(RUN)
-    rounds.stop(RUN, Why.CANCELLED)
+    runs.stop(RUN, Why.CANCELLED)
     assert claims.arrive(RUN, 0, 0).plan is None
 
 
@@ -256,7 +256,7 @@ def test_what_comes_late_leaves_nothing_of_a_run_that_is_gone(
     claims.arrive(RUN, 0, 0)
     keep(runs, answered(0))
     runs.spend(RUN, 16)
-    rounds.stop(RUN, Why.CANCELLED)
+    runs.stop(RUN, Why.CANCELLED)
     assert runs.store.keys("chorus:run:*") == []
 
 

@@ -17,6 +17,14 @@ def default_warmup(budget: int) -> int:
     return min(DEFAULT_WARMUP, (budget + 1) // 2)
 
 
+Warmup = Annotated[
+    int | None,
+    Bounds(1),
+    FromBudget(default_warmup),
+    "online: warm-up traces; by default half, 16 at most",
+]
+
+
 @strategy("deepconf", paper="Fu et al. 2025, arXiv 2508.15260", needs=("logprobs",))
 def deepconf(
     request: Request,
@@ -31,12 +39,7 @@ def deepconf(
         str, Checked(parse_filter, FILTERS), "offline: which traces may vote"
     ] = "top5",
     confidence: Annotated[str, OneOf(tuple(MEASURES)), "confidence of a trace"] = "lowest_group",
-    warmup: Annotated[
-        int | None,
-        Bounds(1),
-        FromBudget(default_warmup),
-        "online: warm-up traces; by default half, 16 at most",
-    ] = None,
+    warmup: Warmup = None,
     warmup_mode: Annotated[
         str, OneOf(("sync", "async")), "online: async starts all traces at once (faster, saves less)"
     ] = "sync",
