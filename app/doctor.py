@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,6 +16,7 @@ from app.up import demo
 from app.up.commands import check_exposure, local_url
 from app.up.probes import port_is_free
 from tts_core.errors import ChorusError
+from tts_core.strategies import LeftOut, left_out
 from workers.settings import Settings, SettingsError
 
 OLDEST_PYTHON = (3, 11)
@@ -49,6 +50,7 @@ def diagnose(settings: Settings, shell: Shell) -> Iterator[Finding]:
     """All checks, in the order in which one cause explains the next."""
     yield check_python()
     yield check_packages()
+    yield check_plug_ins(left_out())
     yield check_disk(settings)
     yield check_listening(settings)
     yield check_port(settings)
@@ -90,6 +92,14 @@ def installed(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
+
+
+def check_plug_ins(failed: Sequence[LeftOut]) -> Finding:
+    """Every strategy of another package can be used."""
+    if not failed:
+        return Finding("plug-ins", "ok", "every strategy is usable")
+    do = "Correct, update or uninstall it, then restart: the service goes on without it."
+    return Finding("plug-ins", "fail", "; ".join(map(str, failed)), do)
 
 
 def check_disk(settings: Settings) -> Finding:

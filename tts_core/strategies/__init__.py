@@ -1,12 +1,36 @@
 """The strategies, one a file. Adding a file here (or an entry point `chorus.strategies`) registers it."""
 
 import pkgutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from types import NoneType
+from typing import cast
 
 from tts_core.registry import Registered, registered
+
+GROUP = "chorus.strategies"
+OPTION_TYPES = (bool, int, float, str)
+
+
+class PlugInLeftOut(RuntimeWarning):
+    """A plug-in cannot be used; the service goes on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A plug-in that cannot be used: its entry point, its package, its module, and why."""
+
+    name: str
+    package: str
+    module: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name!r} of {self.package} ({self.module}): {self.why}"
 
 
 def strategies() -> Mapping[str, Registered]:
@@ -15,10 +39,57 @@ def strategies() -> Mapping[str, Registered]:
     return dict(sorted(registered().items()))
 
 
+def left_out() -> tuple[LeftOut, ...]:
+    """The plug-ins that cannot be used."""
+    return discover()
+
+
 @cache
-def discover() -> None:
-    """Import every strategy there is, so that it registers itself."""
+def discover() -> tuple[LeftOut, ...]:
+    """Import every strategy there is, so that it registers itself; the plug-ins that cannot be used.
+
+    Ours are imported or it is an error. A plug-in that fails is left out with all it registered, and
+    `PlugInLeftOut` is warned of. Their order is that of their names, so that of two plug-ins that clash
+    every process keeps the same one.
+    """
     for module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
-    for point in entry_points(group="chorus.strategies"):
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+    failed = tuple(found for point in points if (found := load(point)))
+    for found in failed:
+        warnings.warn(f"The strategy plug-in {found} is left out", PlugInLeftOut, stacklevel=2)
+    return failed
+
+
+def load(point: EntryPoint) -> LeftOut | None:
+    """Import a plug-in; when that fails, the registry is as before."""
+    before = dict(registered())
+    try:
         point.load()
+        check(before)
+    except Exception as error:  # noqa: BLE001  a stranger's module may raise anything
+        restore(before)
+        package = point.dist.name if point.dist else "an unknown package"
+        return LeftOut(point.name, package, point.value, f"{type(error).__name__}: {error}")
+    return None
+
+
+def check(before: Mapping[str, Registered]) -> None:
+    """Raises ValueError when what was registered since cannot be offered to clients."""
+    for name, found in registered().items():
+        if name in before and found is not before[name]:
+            raise ValueError(f"the strategy {name!r} exists already")
+        if not name.isidentifier():
+            raise ValueError(f"the strategy's name {name!r} is not of letters, digits and _")
+        for option in found.options.values():
+            if option.type not in OPTION_TYPES:
+                raise ValueError(f"the option {option.name!r} is none of bool, int, float, str")
+            if not isinstance(option.default, (*OPTION_TYPES, NoneType)):
+                raise ValueError(f"the option {option.name!r} has no default of its type")
+
+
+def restore(before: Mapping[str, Registered]) -> None:
+    """Forget what was registered since."""
+    known = cast(MutableMapping[str, Registered], registered())
+    known.clear()
+    known.update(before)
