@@ -29,9 +29,21 @@ class Progress:
             case "threshold":
                 return {"type": "threshold", **msgspec.json.decode(event.data)}
             case "trace":
-                self.traces.append(msgspec.json.decode(event.data, type=Trace))
+                trace = msgspec.json.decode(event.data, type=Trace)
+                if trace.judge:
+                    return self.judge(trace)
+                self.traces.append(trace)
                 return self.trace()
         return None
+
+    def judge(self, last: Trace) -> dict[str, Any]:
+        """A judge has spoken."""
+        return {
+            "type": "judge",
+            "index": last.index,
+            "finish_reason": last.finish.value,
+            "tokens": last.tokens,
+        }
 
     def trace(self) -> dict[str, Any]:
         """The trace that ended last, and how the vote stands."""
@@ -56,9 +68,12 @@ def line_of(told: Mapping[str, Any]) -> str:
     """The same for people, where a chat UI shows a model's thinking."""
     match told["type"]:
         case "round":
-            return f"Round {told['number'] + 1}: {told['traces']} traces\n"
+            judges = f", {told['judge_calls']} judge calls" if told["judge_calls"] else ""
+            return f"Round {told['number'] + 1}: {told['traces']} traces{judges}\n"
         case "threshold":
             return f"Traces below a confidence of {told['stop_below']:.2f} are stopped\n"
+        case "judge":
+            return f"Judge call {told['index'] + 1} ended\n"
     said = told["answer"] or told["stop_reason"] or told["finish_reason"]
     sure = f" (confidence {told['confidence']:.1f})" if told["confidence"] is not None else ""
     return f"Trace {told['ended']} of {told['planned']}: {said}{sure}\n"

@@ -8,7 +8,7 @@ from typing import Any
 from app.schemas.options import PREFIX
 from tts_core.errors import InvalidRequest, UnknownStrategy
 from tts_core.model import Limits, Request, Sampling
-from tts_core.registry import Registered
+from tts_core.registry import Models, Registered
 from tts_core.strategies import strategies
 from workers.records import Submission
 from workers.settings import Settings
@@ -65,6 +65,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
         limits=read_limits(body, options),
         choices=body.get("n", 1),
         require_logprobs=body.get("tts_require_logprobs", False),
+        judge_model=body.get("tts_judge_model"),
         warnings=unused_options(body, strategy),
     )
     return Question(
@@ -84,6 +85,19 @@ def split_model(model: str) -> tuple[str, str | None]:
     """`model@strategy` as model and strategy; other uses of @ belong to the model's name."""
     name, at, suffix = model.rpartition("@")
     return (name, suffix) if at and name and suffix in strategies() else (model, None)
+
+
+def models_of(request: Request) -> dict[str, str]:
+    """Every model that a request may ask, with the parameter that names it."""
+    options = strategies()[request.strategy].options
+    named = {
+        model: PREFIX + name
+        for name, option in options.items()
+        if isinstance(option.rule, Models)
+        for model in request.options[name] or ()
+    }
+    judge = {request.judge_model: "tts_judge_model"} if request.judge_model else {}
+    return {**named, **judge, request.sampling.model: "model"}
 
 
 def find_strategy(name: str) -> Registered:

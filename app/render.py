@@ -1,6 +1,6 @@
 """From a run's ending to OpenAI's objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -99,7 +99,7 @@ def metadata(outcome: Outcome) -> dict[str, Any]:
         "strategy": request.strategy,
         "mode": request.options.get("mode"),
         "job_id": outcome.run_id,
-        "num_traces": len(ending.traces),
+        "num_traces": sum(not trace.judge for trace in ending.traces),
         "confidence": vote.confidence,
         "agreement": vote.agreement,
         "answer": vote.weighted_answer,
@@ -124,6 +124,8 @@ def metadata(outcome: Outcome) -> dict[str, Any]:
         "upstream_s": ending.upstream_s,
         "warnings": [*ending.warnings, *vote.warnings],
     }
+    if judges := [trace for trace in ending.traces if trace.judge]:
+        counted["judge_calls"] = judged(judges)
     if outcome.question.include_traces:
         counted["traces"] = [trace_of(trace, outcome) for trace in ending.traces]
     return {**counted, **outcome.notes}
@@ -144,7 +146,16 @@ def distribution(vote: Vote) -> dict[str, Any]:
 
 def count(ending: Ending, finish: Finish) -> int:
     """How many traces ended this way."""
-    return sum(trace.finish is finish for trace in ending.traces)
+    return sum(trace.finish is finish for trace in ending.traces if not trace.judge)
+
+
+def judged(calls: Sequence[Trace]) -> dict[str, int]:
+    """What judging took; its tokens are in the usage, too."""
+    return {
+        "calls": len(calls),
+        "failed": sum(call.finish is Finish.FAILED for call in calls),
+        "tokens": sum(call.usage.total_tokens for call in calls),
+    }
 
 
 def trace_of(trace: Trace, outcome: Outcome) -> dict[str, Any]:
@@ -168,6 +179,8 @@ def trace_facts(trace: Trace) -> dict[str, Any]:
         "tokens": trace.tokens,
         "usage": usage(trace.usage),
         "attempts": trace.attempts,
+        "model": trace.model,
+        "judge": trace.judge,
         "error": public_message(error_of(trace.fault)) if trace.fault else None,
         "first_token_s": trace.first_token_s,
         "elapsed_s": trace.elapsed_s,

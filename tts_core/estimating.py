@@ -61,6 +61,11 @@ class Played:
         """All calls that were asked for."""
         return sum(len(plan.samplings) for plan in self.plans) + self.vain
 
+    @property
+    def judged(self) -> int:
+        """Those of them that judge traces."""
+        return sum(sampling.judge for plan in self.plans for sampling in plan.samplings)
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -118,18 +123,21 @@ def imagined(plan: Plan, world: World, before: int) -> tuple[Trace, ...]:
     """The plan's traces as far as they are needed; those of a closed round that are not, stay away."""
     traces: list[Trace] = []
     for number, sampling in enumerate(plan.samplings):
-        traces.append(world(sampling, before + number))
+        traces.append(replace(world(sampling, before + number), judge=sampling.judge))
         if world is agreeing and plan.until and met(plan.until, traces):
             break
     return tuple(traces)
 
 
 def most_calls(request: Request, plays: list[Played]) -> int | None:
-    """The most calls; a budget counts as a promise, also where no world used it up."""
+    """The most calls; a budget of traces counts as a promise, also where no world used it up. Judges are
+    called besides."""
     budget = request.options.get(BUDGET) if BUDGET in strategies()[request.strategy].options else None
     if not all(played.voted for played in plays) and budget is None:
         return None
-    return max(budget or 0, *(played.planned for played in plays))
+    return max(budget or 0, *(played.planned - played.judged for played in plays)) + max(
+        played.judged for played in plays
+    )
 
 
 def most_tokens(calls: int | None, plans: list[Plan]) -> int | None:

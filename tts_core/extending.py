@@ -32,5 +32,7 @@ def extended(request: Request, traces: int) -> Request:
 
 def asks_the_same(one: Sampling, other: Sampling) -> bool:
     """Whether two samplings ask a model the same, whatever judges the answers."""
-    asked = [(s.model, s.messages, s.parameters, s.answer_format) for s in (one, other)]
+    asked = [
+        (s.model, s.messages, s.parameters, s.answer_format, s.prefill, s.scorer) for s in (one, other)
+    ]
     return asked[0] == asked[1]

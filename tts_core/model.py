@@ -16,7 +16,10 @@ class Sampling:
     `parameters` goes to the upstream as it is (temperature, tools, top_k, ...).
     `top_logprobs` is k of the token confidence, 0 to ask for none; `window_tokens` the group size
     (None: to be chosen after a warm-up). A trace whose group confidence falls below `stop_below`
-    (nats) is stopped. `keep_confidences` has the strategy see every token's confidence.
+    (nats) is stopped. `keep_confidences` has the strategy see every token's confidence, `keep_text`
+    what the trace says. `prefill` is the beginning of the message, which the upstream is to go on with.
+    `judge`: the call judges traces and is none itself. `scorer` names the HTTP scorer that is asked
+    instead of a model.
     """
 
     model: str
@@ -31,6 +34,10 @@ class Sampling:
     answer_format: str = "auto"
     keep_logprobs: bool = False
     relay: bool = False
+    keep_text: bool = False
+    prefill: str = ""
+    judge: bool = False
+    scorer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The validated question. `options` are the strategy's own, `choices` is OpenAI's `n`."""
+    """The validated question. `options` are the strategy's own, `choices` is OpenAI's `n`; judges are
+    asked of `judge_model` (None: the model of the question)."""
 
     sampling: Sampling
     strategy: str
@@ -52,6 +60,7 @@ class Request:
     limits: Limits = Limits()
     choices: int = 1
     require_logprobs: bool = False
+    judge_model: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -162,12 +171,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One sampled chain of thought, without its text.
+    """One sampled chain of thought; or a judge's word on others, which never votes (`judge`).
 
     `tokens` counts what arrived (logprob entries, else text pieces). `usage` covers all attempts: the
     upstream's own account where it gave one, else the tokens that arrived, which `unreported` counts
     over the `blind` attempts without an account. `stop` tells why it was stopped. `token_confidences`
-    (nats) are there only for a strategy that asked to keep them.
+    (nats) and `text` (with its prefill) are there only for a strategy that asked to keep them.
     """
 
     index: int
@@ -185,10 +194,13 @@ class Trace:
     elapsed_s: float = 0.0
     notes: tuple[str, ...] = ()
     token_confidences: tuple[float, ...] = ()
+    model: str = ""
+    judge: bool = False
+    text: str = ""
 
     @property
     def usable(self) -> bool:
-        """Whether the trace came to an end of its own and may be voted on."""
+        """Whether the trace came to an end of its own."""
         return self.finish not in (Finish.FAILED, Finish.STOPPED)
 
 

@@ -35,6 +35,13 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """An option that names models of the upstream; each must exist. `most` of them at once."""
+
+    most: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class FromBudget:
     """An option that is `of(budget)` when none is given, and never above the budget. A run that gets a
     larger budget keeps what it had."""
@@ -44,14 +51,16 @@ class FromBudget:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A keyword-only parameter of a strategy; clients send it as `tts_<name>`."""
+    """A keyword-only parameter of a strategy; clients send it as `tts_<name>`. When it is a tuple, `type`
+    is that of its items and `several` is true."""
 
     name: str
     type: type
     default: Any
     doc: str
-    rule: Bounds | OneOf | Checked | None = None
+    rule: Bounds | OneOf | Checked | Models | None = None
     from_budget: FromBudget | None = None
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +101,13 @@ def check_options(name: str, options: Mapping[str, Option]) -> None:
     for other in _strategies.values():
         for option in options.values():
             taken = other.options.get(option.name, option)
-            if other.name != name and (taken.type, taken.rule) != (option.type, option.rule):
+            if other.name != name and kind_of(taken) != kind_of(option):
                 raise ValueError(f"{name} and {other.name} have different options {option.name!r}")
+
+
+def kind_of(option: Option) -> tuple[object, ...]:
+    """What a value of the option may be."""
+    return option.type, option.several, option.rule
 
 
 def registered() -> Mapping[str, Registered]:
@@ -114,11 +128,13 @@ def options_of(play: Play) -> dict[str, Option]:
 def option(parameter: inspect.Parameter, hint: Any) -> Option:
     """One keyword-only parameter as an option."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    several = get_origin(kind) is tuple
     return Option(
         name=parameter.name,
         type=next((part for part in get_args(kind) if part is not NoneType), kind),
         default=parameter.default,
         doc=next((note for note in notes if isinstance(note, str)), ""),
-        rule=next((note for note in notes if isinstance(note, Bounds | OneOf | Checked)), None),
+        rule=next((note for note in notes if isinstance(note, Bounds | OneOf | Checked | Models)), None),
         from_budget=next((note for note in notes if isinstance(note, FromBudget)), None),
+        several=several,
     )

@@ -87,7 +87,7 @@ def close(one: float | None, other: float | None) -> bool:
 def salvage(traces: Sequence[Trace], why: str) -> Vote:
     """The vote over what a run has whose strategy cannot go on: all usable traces, weighted by their
     mean confidence, with a warning that says `why`. Nobody wins when none is usable."""
-    vote = cast_vote([t for t in traces if t.usable], MEASURES["mean"], keep_all, weighted=True)
+    vote = cast_vote([t for t in traces if not t.judge], MEASURES["mean"], keep_all, weighted=True)
     return replace(vote, warnings=(*vote.warnings, f"The vote is over the traces at hand: {why}."))
 
 

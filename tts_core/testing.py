@@ -1,6 +1,7 @@
 """Shipped fakes, so that a strategy is tested without a server: scripted traces, play()."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 
 from tts_core.answers import read_answer
@@ -26,7 +27,8 @@ def request(strategy: str, **options: object) -> Request:
 def trace(text: str, confidence: float | None = 10.0, *, index: int = 0, **changes: object) -> Trace:
     """A finished trace with one confidence (nats) for all measures."""
     known = None if confidence is None else Confidence(confidence, confidence, confidence, confidence)
-    fields = {"finish": Finish.STOP, "answer": read_answer(text, "auto"), "confidence": known}
+    answer = read_answer(text, "auto")
+    fields = {"finish": Finish.STOP, "answer": answer, "confidence": known, "text": text}
     return Trace(index=index, **(fields | changes))  # type: ignore[arg-type]
 
 
@@ -53,4 +55,6 @@ def play(asked: Request, answering: Answering) -> Vote:
 def answers(plan: Plan, answering: Answering, numbers: Iterator[int]) -> Iterator[Trace]:
     """The plan's traces, numbered through the run."""
     for sampling in plan.samplings:
-        yield answering(sampling, next(numbers))
+        trace = answering(sampling, next(numbers))
+        text = trace.text if sampling.keep_text else ""
+        yield replace(trace, judge=sampling.judge, model=sampling.model, text=text)

@@ -95,8 +95,8 @@ class TraceBuilder:
 
     @property
     def text(self) -> str:
-        """What the trace says, its reasoning left out."""
-        return self.pieces.decode("utf-8", "replace")
+        """What the trace says, from its prefill on, its reasoning left out."""
+        return self.sampling.prefill + self.pieces.decode("utf-8", "replace")
 
     @property
     def counted_tokens(self) -> int:
@@ -107,7 +107,7 @@ class TraceBuilder:
         """The assistant's message in OpenAI's shape; `refusal` is always present."""
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": self.text if self.pieces or not (self.calls.by_index or self.rare) else None,
+            "content": self.text or None if self.calls.by_index or self.rare else self.text,
             "refusal": self.refusal.decode("utf-8", "replace") or None,
         }
         if self.reasoning:

@@ -1,10 +1,10 @@
 """The vote: answer classes, their support, ties (DeepConf, section 3.1; Wang et al. 2022)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tts_core.answers import classes
-from tts_core.confidence import Measure
+from tts_core.confidence import MEASURES, Measure
 from tts_core.filtering import Filter, keep_all
 from tts_core.model import Answer, AnswerClass, Trace, Vote
 
@@ -48,7 +48,7 @@ def cast_vote(
     below 0. When not `weighted` or no trace has a confidence, every trace weighs 1.
     Ties go to the answer with more traces, then to the one whose first trace by `earlier` comes first.
     """
-    usable = [trace for trace in traces if trace.usable]
+    usable = [trace for trace in traces if trace.usable and not trace.judge]
     answered = [trace for trace in usable if trace.answer]
     if not answered:
         return without_answers(usable, confidence)
@@ -64,6 +64,34 @@ def cast_vote(
     weights = weights_of(confidences, weigh) if weighted else [1.0] * len(kept)
     ballots = hold_ballots([answered[i] for i in kept], confidences, weights)
     return tally(sorted(ballots, key=lambda ballot: earlier(ballot.trace)), warnings)
+
+
+def elect(traces: Sequence[Trace], scores: Mapping[int, float]) -> Vote:
+    """The trace with the best score wins, whatever the others say.
+
+    `scores` by trace index, higher is better; traces without one do not take part, nor do those without
+    an answer when others have one. Of equal scores the one sampled first wins. A class weighs its best
+    score and is represented by the trace that has it; `share` is of the votes.
+    """
+    usable = [trace for trace in traces if trace.usable and not trace.judge and trace.index in scores]
+    taking_part = [trace for trace in usable if trace.answer] or usable
+    ranked = sorted(taking_part, key=lambda trace: (-scores[trace.index], trace.index))
+    vote = cast_vote(taking_part, MEASURES["mean"], keep_all, weighted=False)
+    if not vote.classes:
+        winners = tuple(trace.index for trace in ranked)
+        return replace(vote, winners=winners, voters=tuple(sorted(winners)), warnings=())
+    answers = {trace.index: trace.answer.text for trace in ranked if trace.answer}
+    best = [next(t.index for t in ranked if t.index in found.traces) for found in vote.classes]
+    order = sorted(zip(best, vote.classes, strict=True), key=lambda pair: (-scores[pair[0]], pair[0]))
+    classes = tuple(replace(c, answer=answers[i], weight=scores[i]) for i, c in order)
+    return replace(
+        vote,
+        winners=tuple(index for index, _ in order),
+        classes=classes,
+        weighted_answer=classes[0].answer,
+        agreement=classes[0].share,
+        consensus=classes[0].share,
+    )
 
 
 def weights_of(confidences: Sequence[float | None], weigh: Weighing) -> list[float]:

@@ -30,6 +30,7 @@ def saved_tokens(request: Request, traces: Sequence[Trace]) -> int:
 
     Failed traces neither cost nor save.
     """
+    traces = [trace for trace in traces if not trace.judge]
     sampled = [trace for trace in traces if trace.finish is not Finish.FAILED]
     lengths = [trace.tokens for trace in sampled if trace.usable]
     planned = request.options.get("budget", len(traces)) - (len(traces) - len(sampled))

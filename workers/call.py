@@ -10,6 +10,7 @@ from workers.records import NOTHING_YET, Carried
 from workers.settings import Upstream
 
 SEED_SPACE = 2**31 - 1
+GO_ON = {"continue_final_message": True, "add_generation_prompt": False}
 
 
 class Observer(Protocol):
@@ -46,6 +47,9 @@ class Call:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if sampling.prefill:
+            begun = {"role": "assistant", "content": sampling.prefill}
+            body |= {"messages": (*sampling.messages, begun), **GO_ON}
         if sampling.top_logprobs:
             body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
         if sampling.seed is not None:

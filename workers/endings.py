@@ -51,6 +51,7 @@ def slowest(run: Run, number: int) -> float:
 def fault_in(run: Run, traces: Sequence[Trace], why: Why) -> Fault | None:
     """Why the run has no answer to give; None when it has one."""
     request = run.submission.request
+    traces = [trace for trace in traces if not trace.judge]
     usable = [trace for trace in traces if trace.usable]
     if usable and request.require_logprobs and not any(trace.confidence for trace in usable):
         return fault_of(

@@ -103,6 +103,11 @@ class StoredPlan:
         """The run-wide indexes of its traces."""
         return range(self.first, self.first + len(self.which))
 
+    @property
+    def judges(self) -> frozenset[int]:
+        """Those of its indexes that judge traces and are none themselves."""
+        return frozenset(index for index in self.indexes if self.sampling(index).judge)
+
     def sampling(self, index: int) -> Sampling:
         """What trace `index` is sampled with."""
         return self.samplings[self.which[index - self.first]]
@@ -193,6 +198,11 @@ class Text:
     message: Mapping[str, Any] = field(default_factory=dict)
     finish: str | None = None
     logprobs: Mapping[str, Any] | None = None
+
+    @property
+    def content(self) -> str:
+        """The words of the message."""
+        return self.message.get("content") or ""
 
 
 @dataclass(frozen=True, slots=True)

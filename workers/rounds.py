@@ -232,12 +232,18 @@ class Rounds:
         ]
 
     def seen(self, run_id: str, run: Run, number: int) -> tuple[Trace, ...]:
-        """A closed round's traces, with every token's confidence where the strategy asked for it."""
-        traces = run.closed_traces(number)
-        if not any(sampling.keep_confidences for sampling in run.plans[number].samplings):
-            return traces
-        kept = self.runs.confidences(run_id, [trace.index for trace in traces])
-        return tuple(replace(trace, token_confidences=kept.get(trace.index, ())) for trace in traces)
+        """A closed round's traces, with their texts and every token's confidence where the strategy
+        asked for them."""
+        traces, plan = run.closed_traces(number), run.plans[number]
+        indexes = [trace.index for trace in traces]
+        if any(sampling.keep_confidences for sampling in plan.samplings):
+            kept = self.runs.confidences(run_id, indexes)
+            traces = tuple(replace(t, token_confidences=kept.get(t.index, ())) for t in traces)
+        wanted = [index for index in indexes if plan.sampling(index).keep_text]
+        if wanted:
+            said = self.runs.texts(run_id, wanted)
+            traces = tuple(replace(t, text=said[t.index].content) if t.index in said else t for t in traces)
+        return traces
 
 
 def due(run: Run, now_s: float) -> Why | None:

@@ -149,7 +149,9 @@ class Runs:
         first = bool(self.store.hsetnx(keys.run(run_id), f"plan:{number}", encode(plan)))
         if first:
             self.sending(run_id, number, now_s)
-            self.tell(run_id, "round", encode({"number": number, "traces": len(plan.which)}))
+            judges = len(plan.judges)
+            told = {"number": number, "traces": len(plan.which) - judges, "judge_calls": judges}
+            self.tell(run_id, "round", encode(told))
             self.tell_threshold(run_id, number, plan)
         return first
 

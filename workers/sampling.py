@@ -238,6 +238,8 @@ def failed(call: Call, fault: Fault) -> Sampled:
         blind=account.blind,
         attempts=account.attempts,
         notes=account.notes,
+        model=call.sampling.model,
+        judge=call.sampling.judge,
     )
     return Sampled(trace, Text({"role": "assistant", "content": None}, Finish.FAILED.value), ())
 
@@ -260,6 +262,8 @@ def told(call: Call, builder: TraceBuilder, account: Account, end: End, started:
         first_token_s=account.first_token_s,
         elapsed_s=time.monotonic() - started,
         notes=account.notes,
+        model=call.sampling.model,
+        judge=call.sampling.judge,
     )
     logprobs = raw_logprobs(builder.entries) if builder.sampling.keep_logprobs else None
     kept = tuple(builder.confidences) if call.sampling.keep_confidences else ()

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from app.errors import body_of, meaning_of
-from app.questions import find_strategy, read_question
+from app.questions import find_strategy, models_of, read_question
 from app.routes.chat import MOST_NESTED, nested_deeper
 from app.schemas.chat import load_chat
 from tts_core.errors import ChorusError, InvalidRequest, UnknownStrategy
@@ -24,7 +24,7 @@ MOST_PROBLEMS = 100
 LONGEST_ID = 512
 NEEDED: Mapping[str, type] = {"custom_id": str, "method": str, "url": str, "body": dict}
 
-CheckModel = Callable[[str], None]
+CheckModel = Callable[[str, str], None]
 
 
 def strategy_in(endpoint: str) -> str | None:
@@ -46,14 +46,15 @@ def strategy_in(endpoint: str) -> str | None:
 
 
 class Reader:
-    """Reads the lines of one input file. `check_model` raises UnknownModel."""
+    """Reads the lines of one input file. `check_model` takes a model and the parameter that names
+    it, and raises UnknownModel."""
 
     def __init__(self, settings: Settings, endpoint: str, check_model: CheckModel) -> None:
         self.settings = settings
         self.endpoint = endpoint
         self.strategy = strategy_in(endpoint)
         self.check_model = check_model
-        self.models: dict[str, ChorusError | None] = {}
+        self.models: dict[tuple[str, str], ChorusError | None] = {}
         self.entries: list[Entry] = []
         self.problems: list[Problem] = []
         self.names: set[str] = set()
@@ -123,19 +124,21 @@ class Reader:
             question = read_question(load_chat(body), self.strategy, self.settings)
             if question.stream:
                 raise InvalidRequest("There is no streaming in a batch.", param="stream")
-            self.check(question.request.sampling.model)
+            for model, parameter in models_of(question.request).items():
+                self.check(model, parameter)
         except ChorusError as error:
             return Entry(custom_id, refused=Refused(meaning_of(error).status, body_of(error)))
         traces = question.request.options.get("budget", 1)
         return Entry(custom_id, packed(Line(question.request, question.shown)), traces=traces)
 
-    def check(self, model: str) -> None:
+    def check(self, model: str, parameter: str) -> None:
         """Refuse an unknown model; each is looked up once. Raises UnknownModel."""
-        if model not in self.models:
+        named = (model, parameter)
+        if named not in self.models:
             try:
-                self.check_model(model)
-                self.models[model] = None
+                self.check_model(model, parameter)
+                self.models[named] = None
             except InvalidRequest as error:
-                self.models[model] = error
-        if refusal := self.models[model]:
+                self.models[named] = error
+        if refusal := self.models[named]:
             raise refusal

@@ -75,7 +75,7 @@ class Told:
             case "trace":
                 return self.trace(msgspec.json.decode(event.data, type=Trace))
             case "round":
-                return {"number": told["number"], "traces": told["traces"]}
+                return {name: told[name] for name in ("number", "traces", "judge_calls")}
             case "threshold":
                 return {"number": told["number"], "stop_below": told["stop_below"]}
         question = Question.of(self.job.submission)

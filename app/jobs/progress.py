@@ -14,7 +14,7 @@ from workers.jobs import Job
 def progress(job: Job) -> dict[str, Any]:
     """The traces by how far they are, and how the vote stands. What still runs is as its workers told
     it within the last second or so."""
-    traces = list(job.run.traces.values())
+    traces = [trace for trace in job.run.traces.values() if not trace.judge]
     vote = standing(job, traces)
     return {
         "traces": {
@@ -42,13 +42,13 @@ def standing(job: Job, traces: list[Trace]) -> Vote:
 
 def planned(job: Job) -> int:
     """How many traces the rounds so far have asked for."""
-    return sum(len(plan.which) for plan in job.run.plans)
+    return sum(len(plan.which) - len(plan.judges) for plan in job.run.plans)
 
 
 def running(job: Job) -> int:
     """How many traces a live worker has now."""
     held = {index for holding in job.held.values() for index in holding.indexes}
-    return len(held - job.run.traces.keys())
+    return len(held - job.run.traces.keys() - {i for plan in job.run.plans for i in plan.judges})
 
 
 def eta_s(job: Job, traces: list[Trace]) -> float | None:

@@ -1,7 +1,6 @@
 """/v1/batches: many requests in one file, answered when there is room for them."""
 
 import time
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -33,7 +32,9 @@ def create() -> Response:
     """Check a file and begin to work on it; one that cannot be used makes a batch that has failed."""
     body, who = load(BatchSchema(), read_json()), asker()
     client = library().client
-    reader = Reader(client.settings, body["endpoint"], partial(check_model, client=client))
+    reader = Reader(
+        client.settings, body["endpoint"], lambda name, parameter: check_model(name, client, parameter)
+    )
     number, _ = client.named(who)
     batch_id = PREFIX + number
     if library().batches.owner(batch_id) is None:

@@ -13,7 +13,7 @@ from app.errors import answer
 from app.progress import Progress
 from app.questions import find_strategy, read_question
 from app.render import completion
-from app.routes.models import check_model
+from app.routes.models import check_models
 from app.schemas.chat import load_chat
 from app.sse import HEARTBEAT, Chunks, failure
 from tts_core.errors import ChorusError, InvalidRequest, UnknownStrategy
@@ -34,7 +34,7 @@ def create(strategy: str | None = None) -> Response:
         check_strategy(strategy)
     question = read_question(load_chat(read_json()), strategy, current_app.config["SETTINGS"])
     client: Client = current_app.extensions["chorus"]
-    check_model(question.request.sampling.model, client)
+    check_models(question.request, client)
     handed = client.ask(question.request, asker(), source=Source.CHAT, shown=question.shown)
     run = Attended(client, handed, question, request.environ)
     try:

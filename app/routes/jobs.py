@@ -16,7 +16,7 @@ from app.paging import asked_page, listing
 from app.questions import Question, read_question
 from app.render import completion
 from app.routes.chat import read_json
-from app.routes.models import check_model
+from app.routes.models import check_models
 from app.schemas.chat import load_chat
 from app.schemas.jobs import ExtendSchema, TracePageSchema, load, revote_schema
 from workers.client import Client
@@ -34,7 +34,7 @@ blueprint = Blueprint("jobs", __name__)
 def create() -> Response:
     """Hand in a job."""
     question = read_question(load_chat(read_json()), None, current_app.config["SETTINGS"])
-    check_model(question.request.sampling.model, client())
+    check_models(question.request, client())
     return handed_in(question)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
-from app.questions import split_model
+from app.questions import models_of, split_model
 from tts_core.errors import UnknownModel, UpstreamError
+from tts_core.model import Request
 from tts_core.strategies import strategies
 from workers.client import Client
 from workers.settings import Settings
@@ -50,8 +51,17 @@ def described(model: dict[str, Any]) -> dict[str, Any]:
     return {**known, **model, "object": "model"}
 
 
-def check_model(name: str, client: Client) -> None:
-    """Refuse a model that the upstream does not list, before anything is paid. Raises UnknownModel.
+def check_models(request: Request, client: Client) -> None:
+    """Refuse a request for a model that the upstream does not list, before anything is paid.
+
+    Raises UnknownModel.
+    """
+    for name, parameter in models_of(request).items():
+        check_model(name, client, parameter)
+
+
+def check_model(name: str, client: Client, parameter: str = "model") -> None:
+    """Refuse a model that the upstream does not list. Raises UnknownModel.
 
     An upstream without a list decides for itself.
     """
@@ -63,9 +73,9 @@ def check_model(name: str, client: Client) -> None:
     except UpstreamError:
         return
     if names and not names & {name, name.removeprefix(settings.upstream.drops_prefix)}:
-        raise unknown(name)
+        raise unknown(name, parameter)
 
 
-def unknown(name: str) -> UnknownModel:
+def unknown(name: str, parameter: str = "model") -> UnknownModel:
     """OpenAI's words."""
-    return UnknownModel(f"The model {name[:200]!r} does not exist; see GET /v1/models.", param="model")
+    return UnknownModel(f"The model {name[:200]!r} does not exist; see GET /v1/models.", param=parameter)

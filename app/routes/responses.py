@@ -18,7 +18,7 @@ from app.responses.listing import input_page
 from app.responses.reading import own_name, read_response
 from app.responses.rendering import rendered
 from app.routes.chat import CLIENT_CLOSED_REQUEST, check_strategy, read_json
-from app.routes.models import check_model
+from app.routes.models import check_models
 from app.schemas.responses import InputPageSchema, RetrieveSchema, loaded
 from tts_core.errors import ChorusError
 from workers.client import Client
@@ -44,7 +44,7 @@ def create() -> Response:
     if g.strategy is not None:
         check_strategy(g.strategy)
     question = read_response(read_json(), g.strategy, current_app.config["SETTINGS"])
-    check_model(question.request.sampling.model, client())
+    check_models(question.request, client())
     return in_background(question) if question.echo["background"] else attended(question)
 
 

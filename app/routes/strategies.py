@@ -36,17 +36,31 @@ def described(found: Registered) -> dict[str, Any]:
 def schema_of(option: Option) -> dict[str, Any]:
     """An option as JSON Schema."""
     kind = JSON_TYPES[option.type]
+    if option.several:
+        items = {"type": kind, **limits_of(option)}
+        return {
+            "type": "array",
+            "items": items,
+            "default": list(option.default or ()),
+            "description": option.doc,
+        }
     schema: dict[str, Any] = {
         "type": kind if option.default is not None else [kind, "null"],
         "default": option.default,
         "description": option.doc,
+        **limits_of(option),
     }
+    if isinstance(option.rule, Checked):
+        schema["description"] += f": {option.rule.syntax}"
+    return schema
+
+
+def limits_of(option: Option) -> dict[str, Any]:
+    """What a value must hold to."""
     match option.rule:
         case Bounds(lowest, highest):
             limits = {"minimum": lowest, "maximum": highest}
-            schema |= {name: value for name, value in limits.items() if value is not None}
+            return {name: value for name, value in limits.items() if value is not None}
         case OneOf(words):
-            schema["enum"] = list(words)
-        case Checked(_, syntax):
-            schema["description"] += f": {syntax}"
-    return schema
+            return {"enum": list(words)}
+    return {}

@@ -114,6 +114,11 @@ class ChatSchema(Schema):
         allow_none=True,
         metadata={"description": "Fail rather than vote without confidence.", "default": False},
     )
+    tts_judge_model = fields.String(
+        allow_none=True,
+        validate=validate.Length(min=1, max=256),
+        metadata={"description": "Model of the judge calls; by default the one of the request."},
+    )
     tts_include_traces = Flag(
         allow_none=True, metadata={"description": "Put the traces into tts_metadata.", "default": False}
     )

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields, validate
 
 from app.schemas.fields import Flag, Integer, Number
 from tts_core.errors import InvalidRequest
-from tts_core.registry import Bounds, Checked, OneOf, Option
+from tts_core.registry import Bounds, Checked, Models, OneOf, Option
 from tts_core.strategies import strategies
 
 FIELDS: Mapping[type, type[fields.Field[Any]]] = {
@@ -17,10 +17,19 @@ FIELDS: Mapping[type, type[fields.Field[Any]]] = {
     str: fields.String,
 }
 PREFIX = "tts_"
+MOST_ITEMS = 16
+LONGEST_MODEL = 256
 
 
 def field_of(option: Option) -> fields.Field[Any]:
     """The field that reads an option."""
+    if option.several:
+        return fields.List(
+            FIELDS[option.type](validate=rule_of(option)),
+            validate=validate.Length(min=1, max=MOST_ITEMS),
+            allow_none=True,
+            metadata={"description": option.doc, "default": list(option.default or ())},
+        )
     return FIELDS[option.type](
         validate=rule_of(option),
         allow_none=True,
@@ -37,6 +46,8 @@ def rule_of(option: Option) -> list[Callable[[Any], Any]]:
             return [validate.OneOf(words, error="Must be one of: {choices}.")]
         case Checked(check, _):
             return [checking(check)]
+        case Models():
+            return [validate.Length(min=1, max=LONGEST_MODEL)]
     return []
 
 

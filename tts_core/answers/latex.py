@@ -3,12 +3,12 @@
 import re
 from itertools import pairwise
 
-_FUNCTIONS = (
+FUNCTIONS = (
     *("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"),
     *("arcsin", "arccos", "arctan", "log", "ln", "exp", "max", "min", "mod"),
     *("gcd", "lcm", "det", "arg", "deg", "dim", "inf", "sup", "lim"),
 )
-_WORDS = frozenset((*_FUNCTIONS, "and", "or"))
+_WORDS = frozenset((*FUNCTIONS, "and", "or"))
 _LAYOUT = re.compile(
     r"\\(?:left|right|[bB]ig[lr]?|displaystyle|textstyle|q?quad|limits|[,!;: ()\[\]$])|~|\$"
 )
@@ -25,7 +25,7 @@ _SYNONYMS = {
     "\\lbrace": "\\{",
     "\\rbrace": "\\}",
     "\\varnothing": "\\emptyset",
-    **{"\\" + name: name for name in _FUNCTIONS},
+    **{"\\" + name: name for name in FUNCTIONS},
 }
 _TEXT_COMMAND = re.compile(
     r"\\(?:text(?:bf|it|rm|normal)?|math(?:rm|bf|it|sf|bb)|mbox|operatorname\*?)\s*\{([^{}]*)\}"

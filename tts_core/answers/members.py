@@ -5,6 +5,7 @@ from tts_core.answers.numerals import read_number
 
 _OPENING = frozenset(("(", "[", "\\{", "{"))
 _CLOSING = frozenset((")", "]", "\\}", "}"))
+_COMMA = frozenset((",",))
 _MAX_NESTING = 4
 
 
@@ -14,8 +15,8 @@ def spell_members(tokens: list[str], nesting: int = 0) -> str:
     `(a, b)`, `[a, b)` and the bare list `a, b` are ordered, and differ from each other; the
     members of a set `\\{a, b\\}` come sorted.
     """
-    opening, inner, closing = _bracketed(tokens)
-    members = _split(inner)
+    opening, inner, closing = bracketed(tokens)
+    members = split(inner)
     if len(members) == 1 or nesting == _MAX_NESTING:
         return spell(tokens)
     spelt = [_member(member, nesting + 1) for member in members]
@@ -27,7 +28,8 @@ def _member(tokens: list[str], nesting: int) -> str:
     return spell_members(tokens, nesting) if value is None else str(value)
 
 
-def _bracketed(tokens: list[str]) -> tuple[str, list[str], str]:
+def bracketed(tokens: list[str]) -> tuple[str, list[str], str]:
+    """The opening bracket, what is inside, the closing one; "" for what no one pair goes round."""
     if len(tokens) < 2 or tokens[0] not in _OPENING or tokens[-1] not in _CLOSING:
         return "", tokens, ""
     depth = 0
@@ -38,12 +40,13 @@ def _bracketed(tokens: list[str]) -> tuple[str, list[str], str]:
     return tokens[0], tokens[1:-1], tokens[-1]
 
 
-def _split(tokens: list[str]) -> list[list[str]]:
+def split(tokens: list[str], separators: frozenset[str] = _COMMA) -> list[list[str]]:
+    """The parts of an expression between its separators, those in brackets left out."""
     members: list[list[str]] = [[]]
     depth = 0
     for piece in tokens:
         depth += (piece in _OPENING) - (piece in _CLOSING)
-        if piece == "," and depth == 0:
+        if depth == 0 and piece in separators:
             members.append([])
         else:
             members[-1].append(piece)

@@ -1,0 +1,91 @@
+"""What a judge is asked and how it is understood; the vote that a score decides."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tts_core.judging import chosen, judge_sampling, last_number, question_of, quoted
+from tts_core.model import Finish, Sampling, Trace
+from tts_core.testing import request, trace
+from tts_core.voting import elect
+
+
+def test_a_judge_is_asked_without_what_the_question_asked_of_its_own_answer() -> None:
+    asked = request("single")
+    of_the_question = {"tools": [{}], "response_format": {"type": "json_object"}, "stop": "x", "top_k": 5}
+    asked = replace(asked, sampling=replace(asked.sampling, parameters=of_the_question, stop_below=3.0))
+    judging = judge_sampling(asked, "Which is best?", max_tokens=7)
+    assert judging.parameters == {"top_k": 5, "temperature": 0.0, "top_p": 1.0, "max_tokens": 7}
+    assert (judging.judge, judging.keep_text, judging.stop_below) == (True, True, None)
+
+
+@pytest.mark.parametrize(("judge_model", "expected"), [(None, "scripted"), ("a-judge", "a-judge")])
+def test_the_judge_is_the_model_of_the_question_unless_another_is_named(
+    judge_model: str | None, expected: str
+) -> None:
+    assert judge_sampling(replace(request("single"), judge_model=judge_model), "?").model == expected
+
+
+def test_a_conversation_becomes_one_text_that_names_what_is_no_text() -> None:
+    image = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, {"type": "image_url"}]}
+    system = {"role": "system", "content": "Be brief."}
+    asked = replace(request("single"), sampling=Sampling(model="m", messages=(system, image)))
+    assert question_of(asked) == "system: Be brief.\n\nuser: What is this?\n[image_url]"
+
+
+def test_calls_of_tools_are_part_of_the_conversation() -> None:
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    asked = replace(request("single"), sampling=Sampling(model="m", messages=(call,)))
+    assert json.loads(question_of(asked)) == [{"id": "1"}]
+
+
+@given(some.text())
+def test_no_text_can_end_its_own_quotation(text: str) -> None:
+    assert quoted(text, "answer").count("</answer>") == 1
+
+
+@given(some.text(min_size=200, max_size=400))
+def test_a_long_text_keeps_its_end(text: str) -> None:
+    assert len(quoted(text, "a", most_characters=100)) < 200
+    assert quoted("x" * 500 + "the end", "a", most_characters=100).endswith("the end\n</a>")
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Score: 7", 7.0),
+        ("7/10 is fair: 8.5", 8.5),
+        ("9 of 10, rated 99", 10.0),
+        ("none", None),
+        ("-3", None),
+    ],
+)
+def test_a_score_is_the_last_number_that_can_be_one(text: str, score: float | None) -> None:
+    assert last_number(text, 0, 10) == score
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("A is wrong, so B.", "B"), ("**Answer 12**", "12"), ("Because", None)]
+)
+def test_a_choice_is_the_last_name_that_stands_alone(text: str, name: str | None) -> None:
+    assert chosen(text, ("A", "B", "1", "12")) == name
+
+
+def test_the_best_score_wins_against_a_majority() -> None:
+    traces = [trace("\\boxed{7}", index=0), trace("\\boxed{7}", index=1), trace("\\boxed{42}", index=2)]
+    vote = elect(traces, {0: 1.0, 1: 2.0, 2: 3.0})
+    assert (vote.winners, vote.weighted_answer, vote.majority_answer) == ((2, 1), "42", "7")
+    assert vote.agreement == pytest.approx(1 / 3)
+
+
+def test_texts_without_answers_are_elected_too() -> None:
+    traces = [Trace(index=index, finish=Finish.STOP) for index in range(3)]
+    assert elect(traces, {0: 1.0, 1: 3.0, 2: 3.0}).winners == (1, 2, 0)
+
+
+def test_a_judge_is_never_elected() -> None:
+    traces = [trace("\\boxed{7}", index=0), trace("\\boxed{8}", index=1, judge=True)]
+    assert elect(traces, {0: 0.0, 1: 9.0}).winners == (0,)

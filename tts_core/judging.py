@@ -1,0 +1,89 @@
+"""Calls that judge traces: what a judge is asked, and how its word is read."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tts_core.model import Json, Request, Sampling
+
+OF_THE_QUESTION_ONLY = frozenset(
+    {
+        *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format"),
+        *("stop", "logit_bias", "max_completion_tokens", "presence_penalty", "frequency_penalty"),
+    }
+)
+CUT = "\n[...]\n"
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def judge_sampling(request: Request, prompt: str, *, max_tokens: int = 512) -> Sampling:
+    """A call that has the judge answer `prompt`, as certain as it can be (temperature 0).
+
+    What was asked for the question's own answer (tools, formats, stop words, penalties) is left out;
+    what the upstream needs besides (`chat_template_kwargs`, ...) stays.
+    """
+    own = request.sampling
+    kept = {name: value for name, value in own.parameters.items() if name not in OF_THE_QUESTION_ONLY}
+    return replace(
+        own,
+        model=request.judge_model or own.model,
+        messages=({"role": "user", "content": prompt},),
+        parameters={**kept, "temperature": 0.0, "top_p": 1.0, "max_tokens": max_tokens},
+        top_logprobs=0,
+        stop_below=None,
+        require_logprobs=False,
+        answer_format="text",
+        keep_confidences=False,
+        keep_logprobs=False,
+        relay=False,
+        keep_text=True,
+        prefill="",
+        judge=True,
+    )
+
+
+def question_of(request: Request) -> str:
+    """The conversation as one text for a judge: the last message alone when there is no other; what is
+    no text (images, audio) is named only."""
+    messages = request.sampling.messages
+    if len(messages) == 1:
+        return words_of(messages[0])
+    return "\n\n".join(f"{message.get('role', 'user')}: {words_of(message)}" for message in messages)
+
+
+def words_of(message: Json) -> str:
+    """The text of a message; its tool calls as JSON."""
+    content = message.get("content")
+    said = content if isinstance(content, str) else "\n".join(map(_words_of_part, content or ()))
+    calls = message.get("tool_calls")
+    return "\n".join(filter(None, (said, json.dumps(calls, ensure_ascii=False) if calls else "")))
+
+
+def _words_of_part(part: Mapping[str, Any]) -> str:
+    text = part.get("text")
+    return text if isinstance(text, str) else f"[{part.get('type', 'content')}]"
+
+
+def quoted(text: str, name: str, *, most_characters: int = 8000) -> str:
+    """A text between marks that bear `name`. Marks inside it are broken, so that it cannot end itself;
+    beyond `most_characters` its middle is left out, for the answer stands at the end."""
+    if len(text) > most_characters:
+        half = (most_characters - len(CUT)) // 2
+        text = text[:half] + CUT + text[-half:]
+    inside = text.replace("<" + name, "< " + name).replace("</" + name, "</ " + name)
+    return f"<{name}>\n{inside}\n</{name}>"
+
+
+def last_number(text: str, lowest: float, highest: float) -> float | None:
+    """The last number of a judge's word that lies within the bounds; None when there is none."""
+    found = (float(spelling) for spelling in reversed(_NUMBER.findall(text)))
+    return next((value for value in found if lowest <= value <= highest), None)
+
+
+def chosen(text: str, among: Sequence[str]) -> str | None:
+    """Which of some names (letters, numbers) a judge's word names last, alone between non-letters."""
+    names = "|".join(map(re.escape, sorted(among, key=len, reverse=True)))
+    found = re.findall(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])", text)
+    return found[-1] if found else None
