@@ -44,6 +44,10 @@ BROKEN = {
         USABLE.format(**FINE | {"option": "some_words: list = ()"}),
         "none of bool, int, float, str",
     ),
+    "a_default_that_is_no_tuple": (
+        USABLE.format(**FINE | {"option": "some_words: tuple[str, ...] = 'a'"}),
+        "no default",
+    ),
     "no_default": (USABLE.format(**FINE | {"option": "some_words: str"}), "no default"),
     "odd_name": (USABLE.format(**FINE | {"name": "a/b@c"}), "letters, digits and _"),
 }
@@ -196,6 +200,15 @@ def test_a_strategy_of_ours_whose_name_is_taken_by_a_plug_in_is_still_ours(
 ) -> None:
     listed = {found["id"]: found for found in httpx.get(f"{plugged.base_url}/strategies").json()["data"]}
     assert "tts_some_words" not in listed["single"]["parameters"]["properties"]
+
+
+def test_the_list_of_strategies_tells_which_plug_ins_are_left_out_and_why(plugged: Service) -> None:
+    told = httpx.get(f"{plugged.base_url}/strategies").json()["left_out"]
+    found = {entry["name"]: entry for entry in told}
+    assert [name for name, (_, why) in BROKEN.items() if why not in found[name]["why"]] == []
+    assert {(entry["package"], entry["module"]) for entry in told} == {
+        ("broken", f"broken_{name}") for name in BROKEN
+    }
 
 
 @pytest.mark.parametrize("name", list(BROKEN))

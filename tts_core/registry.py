@@ -85,7 +85,7 @@ def strategy(name: str, *, paper: str = "", needs: tuple[str, ...] = ()) -> Call
 
     def register(play: Play) -> Play:
         taken = _strategies.get(name)
-        if taken and taken.play.__qualname__ != play.__qualname__:
+        if taken and origin(taken.play) != origin(play):
             raise ValueError(f"the strategy {name!r} exists already")
         options = options_of(play)
         check_options(name, options)
@@ -94,6 +94,11 @@ def strategy(name: str, *, paper: str = "", needs: tuple[str, ...] = ()) -> Call
         return play
 
     return register
+
+
+def origin(play: Play) -> tuple[str, str]:
+    """Where a function is written down: the same one may register again, as when its module is reloaded."""
+    return play.__module__, play.__qualname__
 
 
 def check_options(name: str, options: Mapping[str, Option]) -> None:
@@ -113,6 +118,12 @@ def kind_of(option: Option) -> tuple[object, ...]:
 def registered() -> Mapping[str, Registered]:
     """The strategies registered so far."""
     return _strategies
+
+
+def restore(before: Mapping[str, Registered]) -> None:
+    """Forget what was registered since `before`, a copy of the registry."""
+    _strategies.clear()
+    _strategies.update(before)
 
 
 def options_of(play: Play) -> dict[str, Option]:

@@ -1,12 +1,13 @@
 """GET /v1/strategies: every strategy with its parameters as JSON Schema."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
 from app.schemas.options import PREFIX
 from tts_core.registry import Bounds, Checked, OneOf, Option, Registered
-from tts_core.strategies import strategies
+from tts_core.strategies import left_out, strategies
 
 blueprint = Blueprint("strategies", __name__)
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -15,7 +16,8 @@ JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 @blueprint.get("/v1/strategies")
 def index() -> Response:
     """List the strategies."""
-    return jsonify({"object": "list", "data": [described(found) for found in strategies().values()]})
+    data = [described(found) for found in strategies().values()]
+    return jsonify({"object": "list", "data": data, "left_out": [asdict(found) for found in left_out()]})
 
 
 def described(found: Registered) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 import pkgutil
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import NoneType
-from typing import cast
 
-from tts_core.registry import Registered, registered
+from tts_core.registry import Option, Registered, registered, restore
 
 GROUP = "chorus.strategies"
 OPTION_TYPES = (bool, int, float, str)
@@ -77,19 +76,18 @@ def load(point: EntryPoint) -> LeftOut | None:
 def check(before: Mapping[str, Registered]) -> None:
     """Raises ValueError when what was registered since cannot be offered to clients."""
     for name, found in registered().items():
-        if name in before and found is not before[name]:
-            raise ValueError(f"the strategy {name!r} exists already")
+        if name in before:
+            continue
         if not name.isidentifier():
             raise ValueError(f"the strategy's name {name!r} is not of letters, digits and _")
         for option in found.options.values():
-            if option.type not in OPTION_TYPES:
-                raise ValueError(f"the option {option.name!r} is none of bool, int, float, str")
-            if not isinstance(option.default, (*OPTION_TYPES, NoneType)):
-                raise ValueError(f"the option {option.name!r} has no default of its type")
+            check_option(option)
 
 
-def restore(before: Mapping[str, Registered]) -> None:
-    """Forget what was registered since."""
-    known = cast(MutableMapping[str, Registered], registered())
-    known.clear()
-    known.update(before)
+def check_option(option: Option) -> None:
+    """Raises ValueError for an option that no field of JSON can be."""
+    if option.type not in OPTION_TYPES:
+        raise ValueError(f"the option {option.name!r} is none of bool, int, float, str, or a tuple of them")
+    values = option.default if option.several and option.default is not None else (option.default,)
+    if not isinstance(values, tuple) or not all(isinstance(v, (*OPTION_TYPES, NoneType)) for v in values):
+        raise ValueError(f"the option {option.name!r} has no default of its type")
