@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tts_core.answers.shapes import comparable
+from tts_core.answers.shapes import comparable, may_be_same
 from tts_core.model import Answer
 
 MOST_LEADERS = 20
@@ -46,10 +46,10 @@ def cluster(
     found: dict[str, str] = {}
     skipped = 0
     for key in sorted(counts.keys() - set(leaders), key=lambda key: (-counts[key], key)):
-        leader = next((l for l in leaders[:most] if same(l, key) or same(key, l)), None)
+        leader = next((one for one in leaders[:most] if same(one, key) or same(key, one)), None)
         if leader is not None:
             found[key] = leader
             continue
-        skipped += len(leaders) > most
+        skipped += any(may_be_same(key, one) for one in leaders[most:])
         leaders.append(key)
     return Clustering(found, skipped)

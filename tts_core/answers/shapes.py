@@ -1,0 +1,126 @@
+"""Two mathematical answers compared part by part, so that an algebra system sees plain expressions only.
+
+Brackets, order and the number of members are ours to judge: to a computer algebra system `(1, 2)` is an
+open interval or a pair as it likes, and `50%` is 50.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from tts_core.answers.inequalities import as_intervals
+from tts_core.answers.latex import spell, tokenize
+from tts_core.answers.members import bracketed, split
+from tts_core.answers.notation import is_plain, latex, relations
+from tts_core.answers.numerals import read_number
+
+Same = Callable[[str, str], bool]
+Tokens = list[str]
+
+_MAX_NESTING = 4
+_MAX_MEMBERS = 20
+_UNORDERED = frozenset(("\\cup", "\\lor", "or", "and"))
+_MATRIX = ("\\begin{matrix}", "\\begin{pmatrix}", "\\begin{bmatrix}")
+_SIGNS = ("+", "-")
+_DOUBLE = "set \\pm"
+_BRACES = "set \\{"
+
+
+def comparable(key: str) -> bool:
+    """Whether a key may mean the same as another one: mathematics, and the numbers it may amount to."""
+    return key.startswith(("math:", "number:"))
+
+
+def may_be_same(one: str, other: str) -> bool:
+    """Whether two different keys are worth a look: numbers are exact, so two of them never are."""
+    return comparable(one) and comparable(other) and (one.startswith("math:") or other.startswith("math:"))
+
+
+def same_meaning(one: str, other: str, same: Same) -> bool:
+    """Whether two different keys mean the same, given `same` for two plain expressions in LaTeX.
+
+    Tuples, intervals, matrices and lists are compared
+    member by member, sets and unions in any order; `\\pm a` is the set of both; `x > a` is its interval.
+    """
+    if not may_be_same(one, other):
+        return False
+    return _same(tokenize(one.partition(":")[2]), tokenize(other.partition(":")[2]), same)
+
+
+def _same(one: Tokens, other: Tokens, same: Same, nesting: int = 0) -> bool:
+    if not one or not other or nesting > _MAX_NESTING or spell(one) == spell(other):
+        return spell(one) == spell(other)
+    exact = read_number(spell(one)), read_number(spell(other))
+    if exact[0] is not None and exact[1] is not None:
+        return exact[0] == exact[1]
+    one, other = as_intervals(one, other)
+    (kind, parts), (other_kind, other_parts) = _parts(one), _parts(other)
+    if not kind and not other_kind:
+        return _same_expression(one, other, same)
+    if len(parts) != len(other_parts) or len(parts) > _MAX_MEMBERS:
+        return False
+    if _are_sets(kind, other_kind):
+        return _paired(parts, other_parts, same, nesting)
+    pairs = zip(parts, other_parts, strict=True)
+    return kind == other_kind and all(_same(a, b, same, nesting + 1) for a, b in pairs)
+
+
+def _are_sets(kind: str, other: str) -> bool:
+    """Whether order does not count between these two; a double sign stands for a bare list, too."""
+    if kind == other:
+        return kind.startswith("set")
+    return sorted((kind, other)) in (["list", _DOUBLE], [_BRACES, _DOUBLE])
+
+
+def _paired(one: list[Tokens], other: list[Tokens], same: Same, nesting: int) -> bool:
+    """Whether every member of one has a partner of its own in the other."""
+    left = list(other)
+    for member in one:
+        partner = next((p for p in left if _same(member, p, same, nesting + 1)), None)
+        if partner is None:
+            return False
+        left.remove(partner)
+    return True
+
+
+def _same_expression(one: Tokens, other: Tokens, same: Same) -> bool:
+    if relations(one) != relations(other) or not (is_plain(one) and is_plain(other)):
+        return False
+    spelt = latex(one), latex(other)
+    return spelt[0] is not None and spelt[1] is not None and _logs(one, other) and same(spelt[0], spelt[1])
+
+
+def _logs(one: Tokens, other: Tokens) -> bool:
+    """A bare `log` has a base that only its author knows: it is compared with another one only."""
+    bare = _bare_logs(one), _bare_logs(other)
+    return bare == (0, 0) or (0 not in bare and "ln" not in one + other)
+
+
+def _bare_logs(tokens: Tokens) -> int:
+    return sum(pair[0] == "log" and pair[1] != "_" for pair in pairwise([*tokens, ""]))
+
+
+def _parts(tokens: Tokens) -> tuple[str, list[Tokens]]:
+    """What kind of a whole this is ("": none) and its members."""
+    if tokens[0] in _MATRIX and tokens[-1] == tokens[0].replace("begin", "end"):
+        return f"matrix {_layout(tokens)}", split(tokens[1:-1], frozenset(("&", "\\\\")))
+    if tokens.count("\\pm") == 1 and "," not in tokens:
+        place = tokens.index("\\pm")
+        return _DOUBLE, [_signed(tokens, place, sign) for sign in _SIGNS]
+    union = split(tokens, _UNORDERED)
+    if len(union) > 1:
+        return "set \\cup", union
+    opening, inner, closing = bracketed(tokens)
+    members = split(inner)
+    if len(members) == 1 and opening != "\\{":
+        return "", [tokens]
+    kind = "set " if opening == "\\{" else ""
+    return (kind + opening + closing.removeprefix("\\}")) or "list", members
+
+
+def _signed(tokens: Tokens, place: int, sign: str) -> Tokens:
+    return [*tokens[:place], *([] if sign == "+" and not place else [sign]), *tokens[place + 1 :]]
+
+
+def _layout(tokens: Tokens) -> str:
+    """Where a matrix breaks its rows."""
+    return "".join(token for token in tokens if token in ("&", "\\\\"))
