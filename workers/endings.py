@@ -28,7 +28,7 @@ def ending_of(
         rounds=len(run.closings),
         elapsed_s=time.time() - run.submission.created_s,
         upstream_s=sum(slowest(run, number) for number in range(len(run.closings))),
-        warnings=(*warnings_of(request, traces), *updated(run)),
+        warnings=(*warnings_of(request, traces), *run.notes, *updated(run)),
     )
 
 

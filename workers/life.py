@@ -4,12 +4,14 @@ it serves the control queue, looks after runs whose time has come."""
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
 import gevent
 import redis
 from celery.signals import worker_ready, worker_shutting_down
+from gevent.pool import Pool
 from kombu.exceptions import OperationalError
 
 from workers.celery import settings
@@ -22,7 +24,10 @@ BEAT_S = 2.0
 TELL_S = 1.0
 LOOK_S = 0.05
 DISPATCH_S = 0.2
+LOOKING = 16
 log = logging.getLogger(__name__)
+looking = Pool(LOOKING)
+looked_after: set[str] = set()
 
 
 @worker_ready.connect
@@ -68,9 +73,16 @@ def begin_line(run_id: str) -> None:
 
 
 def look_after_runs() -> None:
-    """Stop and close the runs that are due."""
+    """Stop and close the runs that are due, several at once: one whose answers take long to compare must
+    not keep the others from their deadlines."""
     for run_id in runs().due(time.time()):
-        look_after(run_id)
+        if run_id not in looked_after:
+            looked_after.add(run_id)
+            looking.spawn(look_after, run_id).link(partial(_looked, run_id))
+
+
+def _looked(run_id: str, _greenlet: gevent.Greenlet) -> None:
+    looked_after.discard(run_id)
 
 
 def look_after(run_id: str) -> None:

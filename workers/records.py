@@ -1,7 +1,7 @@
 """What is written down of a run, and read back by web and workers: JSON of frozen dataclasses."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -115,10 +115,13 @@ class StoredPlan:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """How a round was closed, decided once: the reason and the traces that count."""
+    """How a round was closed, decided once: the reason and the traces that count; which answers mean the
+    `same` (from an answer's key to that of its class's leader), and a word on that."""
 
     why: Why
     traces: tuple[int, ...]
+    same: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,19 @@ class Run:
         return all(index in self.traces for index in self.plans[number].indexes)
 
     def closed_traces(self, number: int) -> tuple[Trace, ...]:
-        """The traces of a closed round, in sampling order."""
-        return tuple(self.traces[index] for index in self.closings[number].traces)
+        """The traces of a closed round, in sampling order, answers that mean the same under one key."""
+        same = same_in(self.closings[: number + 1])
+        return tuple(led(self.traces[index], same) for index in self.closings[number].traces)
+
+    @property
+    def leaders(self) -> frozenset[str]:
+        """The keys of all classes of answers in closed rounds."""
+        return frozenset(trace.answer.key for trace in self.all_traces() if trace.answer)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its closings have to say, each once."""
+        return tuple(dict.fromkeys(note for closing in self.closings for note in closing.notes))
 
     @property
     def unkept(self) -> list[Carried]:
@@ -164,6 +178,18 @@ class Run:
     def all_traces(self) -> list[Trace]:
         """Every trace that counts, round by round."""
         return [t for number in range(len(self.closings)) for t in self.closed_traces(number)]
+
+
+def same_in(closings: Iterable[Closing]) -> dict[str, str]:
+    """All that is known of answers that mean the same."""
+    return {key: leader for closing in closings for key, leader in closing.same.items()}
+
+
+def led(trace: Trace, same: Mapping[str, str]) -> Trace:
+    """The trace with the key of its answer's class; the answer is spelt as it was."""
+    if trace.answer is None or trace.answer.key not in same:
+        return trace
+    return replace(trace, answer=replace(trace.answer, key=same[trace.answer.key]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,9 @@ from tts_core.model import Fault, Plan, Round, Trace, Why
 from tts_core.run import Past, advance, salvage
 from tts_core.stopping import met
 from workers.endings import ending_of, fault_of
+from workers.equivalence import Equivalence
 from workers.janitor import Janitor
-from workers.records import Closing, Ending, Run, StoredPlan
+from workers.records import Closing, Ending, Run, StoredPlan, led, same_in
 from workers.rules import rules_of
 from workers.runs import GRACE_S, RunGone, Runs
 
@@ -35,9 +36,10 @@ Publish = Callable[[str, int, Sequence[int]], None]
 class Rounds:
     """Moves runs forward. `publish` sends traces of a round to the workers."""
 
-    def __init__(self, runs: Runs, publish: Publish) -> None:
+    def __init__(self, runs: Runs, publish: Publish, equivalence: Equivalence | None = None) -> None:
         self.runs = runs
         self.publish = publish
+        self.equivalence = equivalence or Equivalence()
         self.janitor = Janitor(runs)
 
     @contextmanager
@@ -82,7 +84,8 @@ class Rounds:
         """End a run whose rules changed under it with the traces it has; no other rules are applied to
         the rounds that the old ones asked for."""
         log.error("run %s: %s", run_id, error.message)
-        traces = [trace for _, trace in sorted(run.traces.items())]
+        known = same_in(run.closings)
+        traces = [led(trace, known) for _, trace in sorted(run.traces.items())]
         vote = salvage(traces, error.message)
         fault = None if vote.winners else fault_of(error)
         self.abort(run_id, ending_of(run, traces, vote=None if fault else vote, fault=fault))
@@ -134,7 +137,9 @@ class Rounds:
         plan = self.runs.plan_in_force(run_id, number)
         if plan.until is None:
             return
-        traces = self.judged(run_id, plan, self.runs.ended(run_id, plan))
+        same = self.runs.same(run_id, number)
+        ended = [led(trace, same) for trace in self.runs.ended(run_id, plan)]
+        traces = self.judged(run_id, plan, ended)
         if why := met(plan.until, traces):
             self.runs.stop(run_id, why, number)
 
@@ -173,8 +178,18 @@ class Rounds:
             cut = len(kept) < len(run.plans[number].which) or any(run.traces[i].stop for i in kept)
             asked = run.stop or run.stops.get(number) or why
             reason = asked if cut or asked in LAST else Why.COMPLETE
-            self.runs.record_closing(run_id, number, Closing(reason, kept))
+            closing = self.equated(run, Closing(reason, kept))
+            self.runs.record_closing(run_id, number, closing)
         self.step(run_id)
+
+    def equated(self, run: Run, closing: Closing) -> Closing:
+        """The closing with what its traces' answers mean, as far as that can be told by the deadline."""
+        known = same_in(run.closings)
+        traces = [led(run.traces[index], known) for index in closing.traces]
+        found = [trace.answer.key for trace in traces if trace.answer and not trace.judge]
+        left_s = run.submission.deadline_s - time.time()
+        same, notes = self.equivalence.cluster(found, run.leaders, left_s)
+        return replace(closing, same=same.leaders, notes=notes)
 
     def look(self, run_id: str) -> None:
         """A run's time has come: end what is due in it, and mend what a fault has left undone."""

@@ -28,6 +28,7 @@ from workers.records import (
     Text,
     Ticket,
     Word,
+    same_in,
 )
 
 TEXTS_AT_ONCE = 64
@@ -143,6 +144,12 @@ class Runs:
         """The traces of a round that have ended so far, in sampling order."""
         rows = self.store.hmget(keys.run(run_id), [f"trace:{index}" for index in plan.indexes])
         return [decode(row, Trace) for row in rows if row]
+
+    def same(self, run_id: str, before: int) -> dict[str, str]:
+        """Which answers were found to mean the same when the rounds before a round were closed."""
+        names = [f"closing:{number}" for number in range(before)]
+        rows = self.store.hmget(keys.run(run_id), names) if names else []
+        return same_in(decode(row, Closing) for row in rows if row)
 
     def record_plan(self, run_id: str, number: int, plan: StoredPlan, now_s: float) -> bool:
         """Write down the plan of a round; whether this was the first to do so."""
