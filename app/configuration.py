@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
+from app.presets import PLAIN, Preset, mistake, presets
+from app.questions import read_question, split_model, unused_options
 from tts_core.errors import InvalidRequest
 from tts_core.filtering import parse_filter
 from tts_core.strategies import strategies
@@ -92,6 +94,25 @@ def _check_together(settings: Settings) -> None:
         parse_filter(settings.deepconf_filter_method)
     except InvalidRequest as error:
         raise SettingsError(f"DEEPCONF_FILTER_METHOD: {error.message}") from error
+    check_presets(settings)
+
+
+def check_presets(settings: Settings) -> None:
+    """Raises SettingsError naming the first preset that no client could use, and the field."""
+    for preset in presets(settings).values():
+        try:
+            _check_preset(preset, settings)
+        except InvalidRequest as error:
+            raise mistake(settings, error.message, preset.name) from error
+
+
+def _check_preset(preset: Preset, settings: Settings) -> None:
+    request = read_question({**PLAIN, "model": preset.name}, None, settings).request
+    model = request.sampling.model
+    if split_model(model, settings)[0] != model:
+        raise mistake(settings, "model: name one of the upstream's, without a suffix", preset.name)
+    if unused := unused_options(preset.fields, strategies()[request.strategy]):
+        raise mistake(settings, unused[0], preset.name)
 
 
 def _wanted(name: str, value: Any) -> str:

@@ -12,6 +12,7 @@ import click
 import httpx
 from packaging.requirements import Requirement
 
+from app.presets import presets
 from app.up import demo
 from app.up.commands import check_exposure, local_url
 from app.up.probes import port_is_free
@@ -56,7 +57,9 @@ def diagnose(settings: Settings, shell: Shell) -> Iterator[Finding]:
     yield check_port(settings)
     yield from check_store(settings, shell.store)
     yield check_workers(shell.workers)
-    yield check_upstream(settings)
+    upstream = check_upstream(settings)
+    yield upstream
+    yield check_presets(settings, models_listed(settings) if upstream.state == "ok" else ())
     if settings.upstream.name == "demo":
         yield check_demo(settings)
 
@@ -221,6 +224,27 @@ def check_upstream(settings: Settings) -> Finding:
     if status == httpx.codes.OK:
         return Finding("upstream", "ok", f"{upstream.name}: {upstream.base_url}")
     return _upstream_fails(settings, f"answers {status}", ADVICE.get(status, "See its own log."))
+
+
+def models_listed(settings: Settings) -> tuple[str, ...]:
+    """The names in the upstream's list; none when it is no list."""
+    upstream = settings.upstream
+    headers = {"Authorization": f"Bearer {upstream.api_key}"} if upstream.api_key else {}
+    try:
+        url = f"{upstream.base_url}/models"
+        listed = httpx.get(url, headers=headers, timeout=PATIENCE_S, trust_env=False).json()
+        return tuple(str(model["id"]) for model in listed["data"])
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return ()
+
+
+def check_presets(settings: Settings, models: Sequence[str]) -> Finding:
+    """No preset hides a model; that each can be used was seen before any command began."""
+    known = presets(settings)
+    if hidden := sorted(set(known) & set(models)):
+        seen = f"{', '.join(hidden)}: a model of the upstream has this name"
+        return Finding("presets", "fail", seen, "Give the preset in PRESETS_FILE another name.")
+    return Finding("presets", "ok", ", ".join(known))
 
 
 ADVICE: dict[int, str] = {

@@ -9,6 +9,7 @@ from flask_cors import CORS
 
 from app import auth, errors
 from app.batches.library import Library
+from app.configuration import check_presets
 from app.presence import Presence
 from app.routes import batches, chat, docs, estimate, files, health, jobs, models, responses, strategies
 from workers.client import Client
@@ -22,6 +23,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 def create_app(settings: Settings | None = None) -> Flask:
     """The Flask app; without `settings` those of the environment."""
     settings = settings or read_settings()
+    check_presets(settings)
     app = Flask(__name__)
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

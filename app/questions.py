@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+from app.presets import unfold
 from app.schemas.options import PREFIX
 from tts_core.errors import InvalidRequest, UnknownStrategy
 from tts_core.model import Limits, Request, Sampling
@@ -52,8 +53,9 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
 
     Raises InvalidRequest.
     """
-    model, suffix = split_model(body["model"])
-    strategy = find_strategy(named or body.get("tts_strategy", suffix or settings.default_strategy))
+    given, (model, suffix) = body, split_model(body["model"], settings)
+    body = {**suffix, **given}
+    strategy = find_strategy(named or body.get("tts_strategy", settings.default_strategy))
     options = read_options(body, strategy, settings)
     request = Request(
         sampling=replace(
@@ -66,7 +68,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
         choices=body.get("n", 1),
         require_logprobs=body.get("tts_require_logprobs", False),
         judge_model=body.get("tts_judge_model"),
-        warnings=unused_options(body, strategy),
+        warnings=unused_options(given, strategy),
     )
     return Question(
         request=request,
@@ -81,10 +83,14 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
     )
 
 
-def split_model(model: str) -> tuple[str, str | None]:
-    """`model@strategy` as model and strategy; other uses of @ belong to the model's name."""
+def split_model(model: str, settings: Settings) -> tuple[str, Mapping[str, Any]]:
+    """`model@strategy`, `model@preset` or a preset by itself as the model that is asked and the fields
+    that this stands for; other uses of @ belong to the model's name."""
+    asked, preset = unfold(model, settings)
+    if preset:
+        return asked, preset.fields
     name, at, suffix = model.rpartition("@")
-    return (name, suffix) if at and name and suffix in strategies() else (model, None)
+    return (name, {"tts_strategy": suffix}) if at and name and suffix in strategies() else (model, {})
 
 
 def models_of(request: Request) -> dict[str, str]:

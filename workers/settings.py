@@ -71,6 +71,12 @@ class Settings:
     default_model: str = setting("DEFAULT_MODEL", "openai/gpt-4o-mini", "Always listed by /v1/models.")
     default_strategy: str = setting("DEFAULT_STRATEGY", "deepconf", "Strategy when none is named.")
     default_max_tokens: int = setting("DEFAULT_MAX_TOKENS", 512, "max_tokens when none is given.")
+    presets_file: str = setting(
+        "PRESETS_FILE",
+        "",
+        "Presets of your own, beside or instead of fast, balanced and max.",
+        example="presets.toml",
+    )
     deepconf_budget: int = setting("DEEPCONF_BUDGET", 8, "tts_budget when none is given.")
     deepconf_filter_method: str = setting(
         "DEEPCONF_FILTER_METHOD", "top5", "tts_filter_method when none is given."

@@ -1,10 +1,12 @@
-"""GET /v1/models: the upstream's list, the default model, and each of them under every strategy."""
+"""GET /v1/models: the upstream's list, the default model, the presets, and each model under every
+strategy and preset."""
 
 import time
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from app.presets import presets, unfold
 from app.questions import models_of, split_model
 from tts_core.errors import UnknownModel, UpstreamError
 from tts_core.model import Request
@@ -20,21 +22,34 @@ STARTED = int(time.time())
 @blueprint.get("/v1/<strategy>/models")
 def index(strategy: str | None = None) -> Response:  # noqa: ARG001 - the same list under every base URL
     """List the models."""
-    plain = listed(current_app.extensions["chorus"])
-    qualified = [{**model, "id": f"{model['id']}@{name}"} for model in plain for name in strategies()]
-    return jsonify({"object": "list", "data": plain + qualified})
+    client: Client = current_app.extensions["chorus"]
+    plain, names = listed(client), presets(client.settings)
+    taken = {model["id"] for model in plain}
+    bare = [preset_alone(name) for name in names if name not in taken]
+    suffixes = (*strategies(), *names)
+    qualified = [{**model, "id": f"{model['id']}@{suffix}"} for model in plain for suffix in suffixes]
+    return jsonify({"object": "list", "data": plain + bare + qualified})
 
 
 @blueprint.get("/v1/models/<path:name>")
 @blueprint.get("/v1/<strategy>/models/<path:name>")
 def show(name: str, strategy: str | None = None) -> Response:  # noqa: ARG001 - as above
-    """Show one model, also under its strategy-qualified name."""
+    """Show one model, also with the suffix of a strategy or a preset, or a preset by itself."""
     client: Client = current_app.extensions["chorus"]
-    plain, _ = split_model(name)
+    plain, _ = split_model(name, client.settings)
+    _, preset = unfold(name, client.settings)
+    more = {"preset": preset.told(plain)} if preset else {}
+    if preset and preset.name == name:
+        return jsonify({**preset_alone(name), **more})
     for model in listed(client):
         if model["id"] == plain:
-            return jsonify({**model, "id": name})
+            return jsonify({**model, "id": name, **more})
     raise unknown(plain)
+
+
+def preset_alone(name: str) -> dict[str, Any]:
+    """A preset as a model."""
+    return {"id": name, "object": "model", "created": STARTED, "owned_by": "chorus"}
 
 
 def listed(client: Client) -> list[dict[str, Any]]:
