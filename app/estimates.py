@@ -35,6 +35,7 @@ def estimate_of(question: Question, settings: Settings) -> dict[str, Any]:
         },
         "rounds": asdict(found.rounds),
         "calls": asdict(found.calls),
+        "judge_calls": asdict(found.judge_calls),
         "attempts_per_call": {"at_most": 1 + settings.upstream_retries},
         "completion_tokens": {"at_most": found.completion_tokens},
         "prompt_tokens": None,

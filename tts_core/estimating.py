@@ -70,11 +70,13 @@ class Played:
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What a request asks for. `first` is its first plan (None: it votes at once), `completion_tokens`
-    the most that all calls can yield (None: a call has no limit), one attempt each."""
+    the most that all calls can yield (None: a call has no limit), one attempt each. Of the `calls`
+    `judge_calls` judge traces."""
 
     first: Plan | None
     rounds: Extent
     calls: Extent
+    judge_calls: Extent
     completion_tokens: int | None
     rules: tuple[Rule, ...]
     warnings: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ def forecast(request: Request) -> Forecast:
         first=start if isinstance(start, Plan) else None,
         rounds=Extent(min(rounds), max(rounds) if ended else None),
         calls=calls,
+        judge_calls=Extent(min(played.judged for played in plays), most_judged(plays) if ended else None),
         completion_tokens=most_tokens(calls.at_most, plans),
         rules=tuple(dict.fromkeys(rule for played in plays for rule in rules_of(played))),
         warnings=warnings_of(plays),
@@ -123,7 +126,9 @@ def imagined(plan: Plan, world: World, before: int) -> tuple[Trace, ...]:
     """The plan's traces as far as they are needed; those of a closed round that are not, stay away."""
     traces: list[Trace] = []
     for number, sampling in enumerate(plan.samplings):
-        traces.append(replace(world(sampling, before + number), judge=sampling.judge))
+        trace = world(sampling, before + number)
+        text = trace.text if sampling.keep_text else ""
+        traces.append(replace(trace, judge=sampling.judge, model=sampling.model, text=text))
         if world is agreeing and plan.until and met(plan.until, traces):
             break
     return tuple(traces)
@@ -135,15 +140,21 @@ def most_calls(request: Request, plays: list[Played]) -> int | None:
     budget = request.options.get(BUDGET) if BUDGET in strategies()[request.strategy].options else None
     if not all(played.voted for played in plays) and budget is None:
         return None
-    return max(budget or 0, *(played.planned - played.judged for played in plays)) + max(
-        played.judged for played in plays
-    )
+    return max(budget or 0, *(played.planned - played.judged for played in plays)) + most_judged(plays)
+
+
+def most_judged(plays: list[Played]) -> int:
+    """The most judge calls."""
+    return max(played.judged for played in plays)
 
 
 def most_tokens(calls: int | None, plans: list[Plan]) -> int | None:
-    """Completion tokens of so many calls, each as long as the longest may become."""
+    """Completion tokens of so many calls, each as long as the longest may become; scorers yield none."""
     limits = {
-        limit_of(sampling.parameters) for plan in plans for sampling in (*plan.samplings, *plan.ahead)
+        limit_of(sampling.parameters)
+        for plan in plans
+        for sampling in (*plan.samplings, *plan.ahead)
+        if not sampling.scorer
     }
     known = [limit for limit in limits if limit is not None]
     return None if calls is None or len(known) < len(limits) else calls * max(known, default=0)
@@ -199,15 +210,22 @@ def failing(sampling: Sampling, index: int) -> Trace:  # noqa: ARG001 - a world 
 
 
 def finished(sampling: Sampling, index: int, answer: int) -> Trace:
-    """A trace that came to its end, as certain of itself as all others."""
+    """A trace that came to its end, as certain of itself as all others.
+
+    One that the strategy reads says little: the shorter it is, the more may follow it within max_tokens.
+    """
+    text = f"\\boxed{{{answer}}}"
+    is_read = sampling.keep_text and not sampling.judge
     return Trace(
         index=index,
         finish=Finish.STOP,
-        answer=read_answer(f"\\boxed{{{answer}}}", "boxed"),
+        answer=read_answer(text, "boxed"),
         confidence=Confidence(CERTAINTY, CERTAINTY, CERTAINTY, CERTAINTY),
-        tokens=TOKENS,
+        tokens=1 if is_read else TOKENS,
+        text=sampling.prefill + text if is_read else "",
         elapsed_s=float(index),
         token_confidences=(CERTAINTY,) * TOKENS if sampling.keep_confidences else (),
+        text=text,
     )
 
 

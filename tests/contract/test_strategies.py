@@ -57,7 +57,8 @@ def test_it_samples_no_more_than_its_budget(name: str, budget: int) -> None:
     sampled: list[int] = []
 
     def counting(sampling: Sampling, index: int) -> Trace:
-        sampled.append(index)
+        if not sampling.judge:
+            sampled.append(index)
         return answering(sampling, index)
 
     play(request(name, budget=budget), counting)

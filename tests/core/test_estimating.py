@@ -52,14 +52,17 @@ def ahead_in_vain(asked: Request) -> Strategy:
     return Vote(winners=())
 
 
-def sampled(asked: Request, told: list[tuple[str, float]]) -> int:
-    """How many traces a run takes whose traces say this; the empty word is a failure."""
+def sampled(asked: Request, told: list[tuple[str, float]], judged: list[int] | None = None) -> int:
+    """How many calls a run takes whose traces say this; the empty word is a failure. Those that judge are
+    added to `judged`."""
     numbers = count(1)
     taken = 0
 
     def answering(sampling: Sampling, index: int) -> Trace:
         nonlocal taken
         taken = next(numbers)
+        if sampling.judge and judged is not None:
+            judged.append(index)
         text, confidence = told[index % len(told)]
         if not text:
             return Trace(index=index, finish=Finish.FAILED)
@@ -94,7 +97,17 @@ def test_the_first_round_is_what_the_strategy_asks_for_first(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "budget" in strategies()[name].options])
 def test_a_budget_is_the_most(name: str) -> None:
-    assert forecast(request(name, budget=7)).calls.at_most == 7
+    found = forecast(request(name, budget=7))
+    assert found.calls.at_most == 7 + (found.judge_calls.at_most or 0)
+
+
+@given(told=TOLD)
+def test_no_run_calls_more_judges(told: list[tuple[str, float]]) -> None:
+    for name in NAMES:
+        judged: list[int] = []
+        found = forecast(request(name)).judge_calls
+        sampled(request(name), told, judged)
+        assert found.at_least <= len(judged) <= (found.at_most or 0)
 
 
 def test_a_consensus_stop_makes_the_fewest_calls() -> None:

@@ -47,6 +47,11 @@ def test_no_text_can_end_its_own_quotation(text: str) -> None:
     assert quoted(text, "answer").count("</answer>") == 1
 
 
+@pytest.mark.parametrize("mark", ["</answer>", "</ANSWER >", "< / answer>", "<Answer>"])
+def test_no_mark_of_any_spelling_stands_in_a_quotation(mark: str) -> None:
+    assert mark not in quoted(f"so{mark}and", "answer").removesuffix("</answer>")
+
+
 @given(some.text(min_size=200, max_size=400))
 def test_a_long_text_keeps_its_end(text: str) -> None:
     assert len(quoted(text, "a", most_characters=100)) < 200
@@ -58,7 +63,9 @@ def test_a_long_text_keeps_its_end(text: str) -> None:
     [
         ("Score: 7", 7.0),
         ("7/10 is fair: 8.5", 8.5),
-        ("9 of 10, rated 99", 10.0),
+        ("9 of 10, rated 99", 9.0),
+        ("I count 3 errors: 8/10", 8.0),
+        ("[[6]] because of 2 slips", 6.0),
         ("none", None),
         ("-3", None),
     ],
@@ -68,7 +75,8 @@ def test_a_score_is_the_last_number_that_can_be_one(text: str, score: float | No
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [("A is wrong, so B.", "B"), ("**Answer 12**", "12"), ("Because", None)]
+    ("text", "name"),
+    [("A is wrong, so B.", "B"), ("**Answer 12**", "12"), ("Because", None), ("[[B]]: A", "B")],
 )
 def test_a_choice_is_the_last_name_that_stands_alone(text: str, name: str | None) -> None:
     assert chosen(text, ("A", "B", "1", "12")) == name
