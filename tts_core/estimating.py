@@ -200,7 +200,7 @@ def disagreeing(sampling: Sampling, index: int) -> Trace:
 
 def speechless(sampling: Sampling, index: int) -> Trace:
     """Nobody comes to an answer, and there are no logprobs."""
-    bare = finished(sampling, index, answer=0)
+    bare = finished(sampling, index, answer=index)
     return replace(bare, answer=None, confidence=None, token_confidences=())
 
 
@@ -222,10 +222,9 @@ def finished(sampling: Sampling, index: int, answer: int) -> Trace:
         answer=read_answer(text, "boxed"),
         confidence=Confidence(CERTAINTY, CERTAINTY, CERTAINTY, CERTAINTY),
         tokens=1 if is_read else TOKENS,
-        text=sampling.prefill + text if is_read else "",
         elapsed_s=float(index),
         token_confidences=(CERTAINTY,) * TOKENS if sampling.keep_confidences else (),
-        text=text,
+        text=sampling.prefill + text,
     )
 
 
