@@ -5,6 +5,11 @@ STOPS = "chorus:stops"
 MODELS = "chorus:models"
 WORKERS = "chorus:workers"
 BATCHES = "chorus:batches"
+ACCESS_KEYS = "chorus:keys"
+ACCESS_KEYS_USED = "chorus:keys:used"
+SPENT = "chorus:spent"
+PACE = "chorus:pace"
+ADMITTED = ("runs", "till", "held", "drained")
 UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not yet done with
 
 
@@ -56,3 +61,23 @@ def file(file_id: str, part: str = "") -> str:
 def files(of: str) -> str:
     """An owner's files, those of batches that ended included, by the time of their creation."""
     return f"chorus:files:{of}"
+
+
+def access_key(key_id: str) -> str:
+    """A client's key: its record, without the secret."""
+    return f"chorus:key:{key_id}"
+
+
+def spent(of: str, day: str) -> str:
+    """What an owner has spent on a day (UTC)."""
+    return f"{SPENT}:{of}:{day}"
+
+
+def pace(of: str, what: str) -> str:
+    """How many "requests" or "tokens" an owner came to in each second of the last minute."""
+    return f"{PACE}:{of}:{what}"
+
+
+def admitted(line: str, part: str) -> str:
+    """What was taken into a waiting line and is not through; `part` is one of ADMITTED."""
+    return f"chorus:admitted:{line}:{part}"

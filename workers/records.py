@@ -17,6 +17,7 @@ class Source(StrEnum):
     JOB = "job"
     RESPONSE = "response"
     BATCH = "batch"
+    COMPARE = "compare"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +195,8 @@ def led(trace: Trace, same: Mapping[str, str]) -> Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a run ended. `fault` is set when it has no answer to give; `usage` is paid either way."""
+    """How a run ended. `fault` is set when it has no answer to give; `usage` is paid either way. `cost` is
+    in US dollars, None when a price is not known."""
 
     vote: Vote | None = None
     fault: Fault | None = None
@@ -206,6 +208,7 @@ class Ending:
     elapsed_s: float = 0.0
     upstream_s: float = 0.0
     warnings: tuple[str, ...] = ()
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,25 @@
 """What Redis does in one step, so that whoever is killed leaves it done or not begun."""
 
-END = """
+from workers.admission_scripts import CHARGE
+
+END = f"""{CHARGE}
 local ending, events, inboxes, deadlines, owner = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local admitted = {{runs = KEYS[6], till = KEYS[7], held = KEYS[8], drained = KEYS[9]}}
 local record, ttl_s, run_id = ARGV[1], ARGV[2], ARGV[3]
+local bill = {{
+  now = tonumber(ARGV[4]), day = ARGV[5], tokens = tonumber(ARGV[6]), usd = ARGV[7],
+  spent = ARGV[8], pace = ARGV[9],
+}}
 if not redis.call('SET', ending, record, 'NX', 'EX', ttl_s) then
   return 0
 end
-redis.call('XADD', events, '*', 'type', 'end', 'data', '{}')
+charge(admitted, redis.call('GET', owner), run_id, bill)
+redis.call('XADD', events, '*', 'type', 'end', 'data', '{{}}')
 redis.call('ZREM', deadlines, run_id)
 redis.call('EXPIRE', owner, 2 * ttl_s)
 redis.call('EXPIRE', events, ttl_s)
 redis.call('EXPIRE', inboxes, ttl_s)
-for part = 6, #KEYS do
+for part = 10, #KEYS do
   redis.call('EXPIRE', KEYS[part], ttl_s)
 end
 for _, inbox in ipairs(redis.call('SMEMBERS', inboxes)) do
