@@ -22,6 +22,7 @@ POSITIVE = {
     *("workers", "worker_concurrency", "web_workers", "web_threads", "demo_threads"),
     *("upstream_timeout_s", "request_timeout_s", "job_ttl_s", "max_body_bytes", "max_budget"),
     *("default_max_tokens", "max_file_bytes", "batch_concurrency"),
+    *("max_waiting_traces", "max_waiting_lines"),
 }
 
 
@@ -86,6 +87,9 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(f"DEFAULT_STRATEGY={settings.default_strategy}: use one of {known}")
     if not 1 <= settings.deepconf_budget <= settings.max_budget:
         raise SettingsError(f"DEEPCONF_BUDGET: use a number from 1 to MAX_BUDGET={settings.max_budget}")
+    for name, url in settings.scorer_urls.items():
+        if not (name and url.startswith(("http://", "https://"))):
+            raise SettingsError(f"SCORERS: {name or url!r} is not of the form NAME=http://...")
     if not 0 <= settings.deepconf_temperature <= 2:
         raise SettingsError("DEEPCONF_TEMPERATURE: use a number from 0 to 2")
     if settings.job_ttl_s <= settings.request_timeout_s:

@@ -10,6 +10,7 @@ from app.schemas.options import PREFIX
 from tts_core.errors import InvalidRequest, UnknownStrategy
 from tts_core.model import Limits, Request, Sampling
 from tts_core.registry import Models, Registered
+from tts_core.scorers import HTTP
 from tts_core.strategies import strategies
 from workers.records import Submission
 from workers.settings import Settings
@@ -180,11 +181,21 @@ def read_options(body: Mapping[str, Any], strategy: Registered, settings: Settin
         name: body.get(PREFIX + name, defaults.get(name, option.default))
         for name, option in strategy.options.items()
     }
+    check_scorer(options.get("scorer"), settings)
     if options.get("budget", 1) > settings.max_budget:
         raise InvalidRequest(
             f"Invalid value for 'tts_budget': Must be from 1 to {settings.max_budget}.", param="tts_budget"
         )
     return options
+
+
+def check_scorer(word: str | None, settings: Settings) -> None:
+    """Refuse an HTTP scorer that the operator does not list. Raises InvalidRequest."""
+    name = (word or "").removeprefix(HTTP)
+    if word and word.startswith(HTTP) and name not in settings.scorer_urls:
+        raise InvalidRequest(
+            f"Invalid value for 'tts_scorer': There is no scorer {name[:80]!r} here.", param="tts_scorer"
+        )
 
 
 def read_limits(body: Mapping[str, Any], options: Mapping[str, Any]) -> Limits:

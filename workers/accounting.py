@@ -11,11 +11,13 @@ def total_usage(traces: Sequence[Trace], unkept: Sequence[Carried] = ()) -> Usag
     """The sum over all calls: what the upstream reported, else what arrived.
 
     `unkept` is what traces had cost that never came to an end. A call without an account has its prompt
-    counted as long as that of the others.
+    counted as long as that of the others, traces and judge calls each for themselves.
     """
-    accounts: list[Trace | Carried] = [*traces, *unkept]
-    spent = sum((account.usage for account in accounts), NOTHING)
-    prompts = prompt_tokens(traces) * sum(account.blind for account in accounts)
+    judges = [trace for trace in traces if trace.judge]
+    own = [trace for trace in traces if not trace.judge]
+    spent = sum((account.usage for account in (*traces, *unkept)), NOTHING)
+    prompts = prompt_tokens(own) * sum(account.blind for account in (*own, *unkept))
+    prompts += prompt_tokens(judges) * sum(call.blind for call in judges)
     return spent + Usage(prompt_tokens=prompts, total_tokens=prompts)
 
 

@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from tts_core.tracing import Chunk, TraceBuilder
 from workers.call import Call
 from workers.pacing import gather, give_way, in_flight
 from workers.records import NOTHING, Carried, StoredPlan, Text
+from workers.scoring import stream_score
 from workers.stopping import Watch
 from workers.transport import Hooks
 from workers.upstream import stream_chat
@@ -111,17 +114,7 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
     """One upstream call, read to its end or until the trace is to stop; what went wrong, if anything."""
     asked_s = time.monotonic()
     try:
-        with (
-            in_flight.one_more(),
-            stream_chat(
-                call.upstream,
-                call.body(),
-                timeout_s=call.timeout_s,
-                keep_logprobs=call.sampling.keep_logprobs,
-                request_id=call.request_id,
-                hooks=Hooks(watch.connected, gather),
-            ) as chunks,
-        ):
+        with in_flight.one_more(), opened(call, Hooks(watch.connected, gather)) as chunks:
             guard: StoredPlan | None = None
             for reads, chunk in enumerate(chunks):
                 builder.add(chunk)
@@ -138,6 +131,26 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
     except UpstreamError as error:
         return error
     return None
+
+
+def opened(call: Call, hooks: Hooks) -> AbstractContextManager[Iterator[Chunk]]:
+    """The stream of a model, or of a scorer. Raises UpstreamError when it is entered."""
+    if call.sampling.scorer:
+        return stream_score(
+            call.upstream,
+            call.sampling,
+            timeout_s=call.timeout_s,
+            request_id=call.request_id,
+            hooks=hooks,
+        )
+    return stream_chat(
+        call.upstream,
+        call.body(),
+        timeout_s=call.timeout_s,
+        keep_logprobs=call.sampling.keep_logprobs,
+        request_id=call.request_id,
+        hooks=hooks,
+    )
 
 
 def show(call: Call, builder: TraceBuilder, chunk: Chunk) -> None:

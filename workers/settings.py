@@ -68,6 +68,16 @@ class Settings:
         "Further attempts of a trace after 429, 5xx, time-outs and cut lines.",
     )
 
+    scorers: str = setting(
+        "SCORERS",
+        "",
+        "HTTP scorers that clients may name (tts_scorer http:NAME), NAME=URL, comma-separated.",
+        example="grader=http://localhost:9000/score",
+    )
+    scorer_api_key: str = setting(
+        "SCORER_API_KEY", "", "Sent to every scorer as a Bearer token.", secret=True
+    )
+
     default_model: str = setting("DEFAULT_MODEL", "openai/gpt-4o-mini", "Always listed by /v1/models.")
     default_strategy: str = setting("DEFAULT_STRATEGY", "deepconf", "Strategy when none is named.")
     default_max_tokens: int = setting("DEFAULT_MAX_TOKENS", 512, "max_tokens when none is given.")
@@ -114,6 +124,15 @@ class Settings:
     web_workers: int = setting("WEB_WORKERS", 1, "Web processes.")
     web_threads: int = setting("WEB_THREADS", 512, "Requests held at once per web process.")
 
+    max_waiting_traces: int = setting(
+        "MAX_WAITING_TRACES",
+        10_000,
+        "Traces that may wait for a slot; who would add to more gets a 503 or 429 at once.",
+    )
+    max_waiting_lines: int = setting(
+        "MAX_WAITING_LINES", 500_000, "Lines that batches which have not ended may have."
+    )
+
     demo_model: str = setting(
         "CHORUS_DEMO_MODEL", "", "A GGUF file for the demo model.", example="/models/other.gguf"
     )
@@ -151,6 +170,16 @@ class Settings:
         if self.openai_api_key:
             return Upstream("openai", "https://api.openai.com/v1", self.openai_api_key, "openai/")
         return Upstream("demo", f"http://{self.demo_host}:{self.demo_port}/v1", "")
+
+    @property
+    def scorer_urls(self) -> dict[str, str]:
+        """The HTTP scorers by name; a name without a URL has an empty one."""
+        pairs = (word.partition("=") for word in split(self.scorers))
+        return {name.strip(): url.strip() for name, _, url in pairs}
+
+    def scorer(self, name: str) -> Upstream:
+        """A scorer as a server to call; one that is not configured has no URL."""
+        return Upstream(f"scorer {name}", self.scorer_urls.get(name, ""), self.scorer_api_key)
 
     @property
     def longest_s(self) -> float:

@@ -126,7 +126,7 @@ def call_of(run_id: str, number: int, index: int, arrival: Arrival) -> Call:
         index=index,
         number=number,
         deadline_s=ticket.deadline_s,
-        upstream=settings.upstream,
+        upstream=settings.scorer(sampling.scorer) if sampling.scorer else settings.upstream,
         timeout_s=settings.upstream_timeout_s,
         retries=settings.upstream_retries,
         request_id=ticket.request_id,
