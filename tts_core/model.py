@@ -175,7 +175,9 @@ class Trace:
 
     `tokens` counts what arrived (logprob entries, else text pieces). `usage` covers all attempts: the
     upstream's own account where it gave one, else the tokens that arrived, which `unreported` counts
-    over the `blind` attempts without an account. `stop` tells why it was stopped. `token_confidences`
+    over the `blind` attempts without an account. `stop` tells why it was stopped. `cost` (US dollars,
+    None: a price is not known) is of what `usage` counts; `blind_usd` has to be added for each token of
+    the prompt. `upstream` names the server that was asked last. `token_confidences`
     (nats) and `text` (with its prefill) are there only for a strategy that asked to keep them.
     """
 
@@ -197,6 +199,9 @@ class Trace:
     model: str = ""
     judge: bool = False
     text: str = ""
+    upstream: str = ""
+    cost: float | None = None
+    blind_usd: float = 0.0
 
     @property
     def usable(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tts_core.errors import ChorusError, DeadlinePassed, InvalidRequest, NoAnswer
 from tts_core.model import Fault, Trace, Vote, Why
 from workers.accounting import saved_tokens, total_usage, warnings_of
+from workers.costs import total_cost
 from workers.records import Ending, Run
 from workers.rules import rules_of
 
@@ -23,6 +24,7 @@ def ending_of(
         fault=fault or fault_in(run, traces, why),
         why=why,
         usage=total_usage(traces, run.unkept),
+        cost=total_cost(traces, run.unkept),
         saved_tokens=saved_tokens(request, traces),
         traces=tuple(traces),
         rounds=len(run.closings),

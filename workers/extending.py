@@ -43,4 +43,4 @@ def reusable(trace: Trace) -> bool:
 
 def reused(trace: Trace) -> Trace:
     """The trace as one that costs nothing here."""
-    return replace(trace, usage=NOTHING, unreported=0, blind=0, attempts=0)
+    return replace(trace, usage=NOTHING, unreported=0, blind=0, attempts=0, cost=0.0, blind_usd=0.0)

@@ -61,12 +61,14 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a trace had cost when its worker handed it back."""
+    """What a trace had cost when its worker handed it back, as in a Trace."""
 
     usage: Usage = NOTHING
     unreported: int = 0
     blind: int = 0
     attempts: int = 0
+    cost: float | None = 0.0
+    blind_usd: float = 0.0
 
 
 NOTHING_YET = Carried()
