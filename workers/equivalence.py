@@ -22,6 +22,7 @@ LEAST_S = 0.5
 START_S = 10.0
 REMEMBERED = 10_000
 Key = TypeVar("Key")
+Value = TypeVar("Value")
 UNCOMPARED = (
     "Some answers could not be compared as mathematics in the time for it, or were too many: they count as "
     "different unless they were spelt alike."
@@ -48,8 +49,8 @@ class Equivalence:
     def __init__(self, children: int = CHILDREN, closing_s: float = CLOSING_S) -> None:
         self.closing_s = closing_s
         self.installed = find_spec("math_verify") is not None
-        self.verdicts: dict[tuple[str, str], bool] = {}
-        self.quarantined: dict[str, bool] = {}
+        self.verdicts: dict[tuple[str, str], bool | None] = {}
+        self.quarantined: dict[str, None] = {}
         self.children = [Child() for _ in range(children)]
         self.idle: LifoQueue[Child] = LifoQueue()
         for child in reversed(self.children):
@@ -77,16 +78,13 @@ class Equivalence:
         """Whether two expressions in LaTeX are equal; False when that takes too long."""
         pair = (min(one, other), max(one, other))
         if pair in self.verdicts:
-            return self.verdicts[pair]
-        if one in self.quarantined or other in self.quarantined:
-            allowance.exceeded = True
-            return False
-        verdict = self.ask(pair, allowance)
-        if verdict is None:
-            allowance.exceeded = True
-            return False
-        remember(self.verdicts, pair, verdict)
-        return verdict
+            verdict = self.verdicts[pair]
+        elif one in self.quarantined or other in self.quarantined:
+            verdict = None
+        else:
+            verdict = self.ask(pair, allowance)
+        allowance.exceeded = allowance.exceeded or verdict is None
+        return bool(verdict)
 
     def ask(self, pair: tuple[str, str], allowance: Allowance) -> bool | None:
         """A child's verdict; None without one. Whichever expression is to blame is not tried again."""
@@ -97,9 +95,9 @@ class Equivalence:
             return None
         except Unanswered:
             verdict = None
+        remember(self.verdicts, pair, verdict)
         if verdict is None:
             self.blame(pair, allowance)
-            remember(self.verdicts, pair, False)
         return verdict
 
     def blame(self, pair: tuple[str, str], allowance: Allowance) -> None:
@@ -113,7 +111,7 @@ class Equivalence:
                 return
             except Unanswered:
                 pass
-            remember(self.quarantined, expression, True)
+            remember(self.quarantined, expression, None)
 
     @contextmanager
     def child(self, allowance: Allowance) -> Iterator[Child]:
@@ -143,7 +141,7 @@ class Equivalence:
             child.stop()
 
 
-def remember(known: dict[Key, bool], key: Key, value: bool) -> None:
+def remember(known: dict[Key, Value], key: Key, value: Value) -> None:
     """Keep a verdict, and forget the oldest one when there are too many."""
     known[key] = value
     if len(known) > REMEMBERED:
