@@ -5,10 +5,12 @@ STOPS = "chorus:stops"
 MODELS = "chorus:models"
 WORKERS = "chorus:workers"
 BATCHES = "chorus:batches"
+PROBING = "chorus:probing"
 ACCESS_KEYS = "chorus:keys"
 ACCESS_KEYS_USED = "chorus:keys:used"
 SPENT = "chorus:spent"
 PACE = "chorus:pace"
+METRICS = "chorus:metrics"
 ADMITTED = ("runs", "till", "held", "drained")
 UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not yet done with
 
@@ -81,3 +83,8 @@ def pace(of: str, what: str) -> str:
 def admitted(line: str, part: str) -> str:
     """What was taken into a waiting line and is not through; `part` is one of ADMITTED."""
     return f"chorus:admitted:{line}:{part}"
+
+
+def capabilities(digest: str) -> str:
+    """What an upstream gives for a model; both are in the digest."""
+    return f"chorus:capabilities:{digest}"

@@ -59,6 +59,12 @@ class Settings:
     check_models: bool = setting(
         "CHECK_MODELS", True, "Refuse models that the upstream's list does not name."
     )
+    probe_models: bool = setting(
+        "PROBE_MODELS",
+        True,
+        "Find out what the upstream gives for a model, by 5 to 8 calls of a few tokens, when it matters.",
+    )
+    probe_ttl_s: int = setting("PROBE_TTL_S", 86_400, "How long that is kept.")
     upstream_timeout_s: float = setting(
         "UPSTREAM_TIMEOUT_S", 120.0, "Longest silence of the upstream before a call has failed."
     )
