@@ -15,8 +15,9 @@ def total_usage(traces: Sequence[Trace], unkept: Sequence[Carried] = ()) -> Usag
     """
     judges = [trace for trace in traces if trace.judge]
     own = [trace for trace in traces if not trace.judge]
-    spent = sum((account.usage for account in (*traces, *unkept)), NOTHING)
-    prompts = prompt_tokens(own) * sum(account.blind for account in (*own, *unkept))
+    accounts: list[Trace | Carried] = [*own, *unkept]
+    spent = sum((account.usage for account in (*accounts, *judges)), NOTHING)
+    prompts = prompt_tokens(own) * sum(account.blind for account in accounts)
     prompts += prompt_tokens(judges) * sum(call.blind for call in judges)
     return spent + Usage(prompt_tokens=prompts, total_tokens=prompts)
 
