@@ -31,6 +31,7 @@ def ending_of(
         elapsed_s=time.time() - run.submission.created_s,
         upstream_s=sum(slowest(run, number) for number in range(len(run.closings))),
         warnings=(*warnings_of(request, traces), *run.notes, *updated(run)),
+        strategy=request.strategy,
     )
 
 

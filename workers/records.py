@@ -198,7 +198,7 @@ def led(trace: Trace, same: Mapping[str, str]) -> Trace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How a run ended. `fault` is set when it has no answer to give; `usage` is paid either way. `cost` is
-    in US dollars, None when a price is not known."""
+    in US dollars, None when a price is not known; `strategy` is empty where a bug has ended the run."""
 
     vote: Vote | None = None
     fault: Fault | None = None
@@ -211,6 +211,7 @@ class Ending:
     upstream_s: float = 0.0
     warnings: tuple[str, ...] = ()
     cost: float | None = None
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from tts_core.model import Trace, Why
 from workers import keys, scripts
 from workers.charging import ADMITTED, bill_of
 from workers.json_fields import by_number, decode, encode, numbered
+from workers.metrics_endings import sums
 from workers.records import (
     Carried,
     Closing,
@@ -265,12 +266,11 @@ class Runs:
         self.store.zrem(keys.DEADLINES, run_id)
 
     def end(self, run_id: str, ending: Ending) -> bool:
-        """Write down the ending, charge its owner, tell of it, wake who waits; whether this was the first
-        ending."""
+        """Write down, charge, count and tell of the ending, wake who waits; whether it was the first."""
         told = [keys.run(run_id, part) for part in ("ending", "events", "inboxes")]
         kept = [keys.run(run_id, part) for part in ("", "texts", "confidences")]
         names = [*told, keys.DEADLINES, keys.owner(run_id), *ADMITTED, *kept]
-        return bool(self._end(names, (encode(ending), self.ttl_s, run_id, *bill_of(ending))))
+        return bool(self._end(names, (encode(ending), self.ttl_s, run_id, *bill_of(ending), *sums(ending))))
 
     def renew(self, run_id: str, pipe: Any) -> None:
         """Keep an ended run for its whole time from now on."""

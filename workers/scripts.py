@@ -14,6 +14,9 @@ if not redis.call('SET', ending, record, 'NX', 'EX', ttl_s) then
   return 0
 end
 charge(admitted, redis.call('GET', owner), run_id, bill)
+for at = 11, #ARGV, 2 do
+  redis.call('HINCRBYFLOAT', ARGV[10], ARGV[at], ARGV[at + 1])
+end
 redis.call('XADD', events, '*', 'type', 'end', 'data', '{{}}')
 redis.call('ZREM', deadlines, run_id)
 redis.call('EXPIRE', owner, 2 * ttl_s)

@@ -9,6 +9,7 @@ from shell import RUN, Published, answered, keep, submit
 
 from tts_core.model import Finish, Limits, Request, Trace, Usage, Why
 from tts_core.testing import request
+from workers import keys
 from workers.claims import Claims
 from workers.records import Carried
 from workers.rounds import Rounds
@@ -170,13 +171,13 @@ def test_a_strategy_that_is_gone_ends_the_run_as_a_fault(runs: Runs, rounds: Rou
     assert ending.fault.error == "StrategyGone"
 
 
-def test_everything_of_a_run_expires(runs: Runs, rounds: Rounds) -> None:
+def test_everything_of_a_run_expires_but_that_it_was_counted(runs: Runs, rounds: Rounds) -> None:
     submit(runs, inbox="inbox")
     rounds.step(RUN)
     keep(runs, answered(0))
     rounds.close(RUN, 0, Why.COMPLETE)
     lasting = [key for key in runs.store.keys("*") if runs.store.ttl(key) < 0]
-    assert lasting == []
+    assert lasting == [keys.METRICS.encode()]
 
 
 def test_a_round_whose_sender_died_is_sent_again_after_a_while(runs: Runs) -> None:
