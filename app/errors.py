@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from tts_core import errors
-from tts_core.errors import ChorusError, InvalidRequest, UpstreamRefused
+from tts_core.errors import ChorusError, InvalidRequest, QuotaExceeded, UpstreamRefused
 from tts_core.model import Fault
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,12 @@ TABLE: Mapping[type[ChorusError], Meaning] = {
     errors.UnknownJob: Meaning(404, "invalid_request_error"),
     errors.KeyReused: Meaning(422, "invalid_request_error"),
     errors.Conflict: Meaning(409, "invalid_request_error"),
+    errors.PermissionDenied: Meaning(403, "invalid_request_error"),
     errors.InvalidRequest: Meaning(400, "invalid_request_error"),
+    errors.TokensLimited: Meaning(429, "tokens"),
+    errors.RateLimited: Meaning(429, "requests"),
+    errors.QuotaExceeded: Meaning(429, "insufficient_quota"),
+    errors.ShareTaken: Meaning(429, "rate_limit_error"),
     errors.UpstreamBusy: Meaning(429, "rate_limit_error"),
     errors.UpstreamTimeout: Meaning(504, "server_error"),
     errors.UpstreamUnreachable: Meaning(502, "server_error"),
@@ -104,12 +109,13 @@ def error_of(fault: Fault) -> ChorusError:
 
 
 def answer(error: ChorusError, *, paid: bool = False) -> Response:
-    """The error as a response. `paid`: tokens were spent, so SDKs are told not to try again."""
+    """The error as a response. SDKs are told not to try again when tokens were spent (`paid`), or when
+    nothing more may be."""
     response = jsonify(body_of(error))
     response.status_code = meaning_of(error).status
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(ceil(error.retry_after_s))
-    if paid:
+    if paid or isinstance(error, QuotaExceeded):
         response.headers["x-should-retry"] = "false"
     return response
 

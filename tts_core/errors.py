@@ -4,6 +4,10 @@ ChorusError
   InvalidRequest        the client can fix it            400
     UnknownStrategy     no such strategy                 400 in the body, 404 in the path
     UnknownModel        the upstream does not serve it   404
+    PermissionDenied    this key may not do this         403
+  RateLimited           the key's requests a minute      429 + Retry-After
+    TokensLimited       the key's tokens a minute        429 + Retry-After
+  QuotaExceeded         the key's tokens or money a day  429
   UpstreamError         the model's server
     UpstreamRefused     it answered 4xx                  same meaning; a refused server-side key is our 502
     UpstreamBusy        429 / 503 after retries          429 + Retry-After
@@ -11,6 +15,8 @@ ChorusError
     UpstreamTimeout     silent for too long              504
   NoAnswer              the run ended, nobody usable     504 at the deadline, else 502
   Overloaded            our queue is full or away        503 + Retry-After
+    QueueFull           too much waits                   503 + Retry-After
+    ShareTaken          this key's share of it is taken  429 + Retry-After
   InternalFault         a defect of ours                 500
   StrategyFault         ours (ReplayDiverged, ...)       500
     StrategyGone        it was uninstalled under a run   500
@@ -57,6 +63,28 @@ class UnknownModel(InvalidRequest):
     """The upstream does not list this model."""
 
     code = "model_not_found"
+
+
+class PermissionDenied(InvalidRequest):
+    """The client's key does not allow this; `param` names the field."""
+
+    code = "permission_denied"
+
+
+class RateLimited(ChorusError):
+    """The client's key has had its requests of this minute."""
+
+    code = "rate_limit_exceeded"
+
+
+class TokensLimited(RateLimited):
+    """The client's key has had its tokens of this minute."""
+
+
+class QuotaExceeded(ChorusError):
+    """The client's key has spent what it may spend on a day."""
+
+    code = "insufficient_quota"
 
 
 class UpstreamError(ChorusError):
@@ -109,6 +137,18 @@ class Overloaded(ChorusError):
     """The service cannot take or finish this now."""
 
     code = "server_is_overloaded"
+
+
+class QueueFull(Overloaded):
+    """So much waits already that a further request would wait for too long."""
+
+    code = "queue_full"
+
+
+class ShareTaken(Overloaded):
+    """The service is busy, and the client's key holds its share of the waiting line."""
+
+    code = "queue_share_exceeded"
 
 
 class InternalFault(ChorusError):

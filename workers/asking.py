@@ -3,12 +3,15 @@
 from threading import Event
 from typing import NamedTuple
 
+from workers.access import EVERYTHING, Allowance
+
 
 class Asker(NamedTuple):
     """Who asks, and how the same request is known when it comes again.
 
-    `owner` is a digest of the client's key, `body` one of the request, `key` the client's
-    Idempotency-Key; `again`: the client says that this is an automatic retry.
+    `owner` is the id of the client's key, or a digest of one that has none; `body` is a digest of the
+    request, `key` one of the client's Idempotency-Key; `again`: the client says that this is an automatic
+    retry; `allowance`: what the client's key may do.
     """
 
     owner: str = ""
@@ -16,6 +19,7 @@ class Asker(NamedTuple):
     key: str = ""
     again: bool = False
     request_id: str = ""
+    allowance: Allowance = EVERYTHING
 
 
 class Handed(NamedTuple):

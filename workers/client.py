@@ -10,11 +10,11 @@ from threading import Event
 from typing import Any
 from uuid import uuid4
 
-import redis
-from kombu.exceptions import OperationalError
-
 from tts_core.errors import Conflict, DeadlinePassed, JobGone, KeyReused, Overloaded, UnknownJob
 from tts_core.model import Request, Why
+from workers.access import AccessKeys
+from workers.admission import Admission
+from workers.admitting import Places, let_in
 from workers.answering import RETRY_AFTER_S, Patience, answering
 from workers.asking import Asker, Handed
 from workers.celery import app
@@ -51,6 +51,8 @@ class Client:
         self.store: Any = self.runs.store
         self.jobs = Jobs(self.runs)
         self.roster = Roster(self.store)
+        self.access = AccessKeys(self.store)
+        self.admission = Admission(self.store, SAMPLE, Places(self.roster, settings))
         self.model_list = ModelList(self.store)
         self.inbox = Inbox(connect(settings.store_url, most=1))
 
@@ -61,7 +63,7 @@ class Client:
 
         `shown` is how the answer is to be rendered; `more` are further fields of the submission.
         Raises Overloaded when the store cannot take it, KeyReused for the key of another request, JobGone
-        for that of a job that was deleted.
+        for that of a job that was deleted, and what Admission.admit raises.
         """
         submission = self.submission(request, asker, source=source, shown=shown, **more)
         with answering():
@@ -70,14 +72,14 @@ class Client:
                 raise JobGone(f"The job {run_id!r} of this Idempotency-Key is gone.")
             if not self.runs.is_acknowledged(run_id):
                 self.jobs.ask(asker.owner, asker.body, run_id, RETRIED_WITHIN_S)
-                self.begin(run_id, submission)
+                self.begin(run_id, submission, asker)
         return Handed(run_id, Event(), asker)
 
     def ask(self, request: Request, asker: Asker, *, source: Source, shown: Mapping[str, Any]) -> Handed:
         """Hand a run to the workers and wait for it; one that runs already is joined.
 
         Raises Overloaded also when too many requests wait here: a few threads stay free for those that
-        ask how the service is.
+        ask how the service is. Raises what Admission.admit raises.
         """
         spare = max(1, self.settings.web_threads // SPARE_SHARE)
         if self.inbox.count >= self.settings.web_threads - spare:
@@ -92,12 +94,12 @@ class Client:
                 before_s = None if is_new else self.jobs.join(run_id, self.inbox.name)
                 if before_s is None:
                     self.jobs.ask(asker.owner, asker.body, run_id, math.ceil(give_up_s - time.time()))
-                    self.begin(run_id, submission, self.inbox.name)
+                    self.begin(run_id, submission, asker, self.inbox.name)
                 elif self.runs.has_ended(run_id):
                     handed.woken.set()
                 elif not self.runs.is_acknowledged(run_id):
-                    self.begin(run_id, submission)
-            except (redis.RedisError, OperationalError):
+                    self.begin(run_id, submission, asker)
+            except Exception:
                 self.inbox.leave(run_id, handed.woken)
                 raise
         return handed._replace(created_s=before_s or submission.created_s)
@@ -118,8 +120,10 @@ class Client:
             **more,
         )
 
-    def begin(self, run_id: str, submission: Submission, inbox: str = "") -> None:
-        """Write a run down and hand it to the workers; again, should somebody have died on the way."""
+    def begin(self, run_id: str, submission: Submission, asker: Asker, inbox: str = "") -> None:
+        """Let a run in, write it down and hand it to the workers; again, should somebody have died on the
+        way. Raises what Admission.admit raises."""
+        submission = let_in(self.admission, run_id, submission, asker.allowance)
         self.runs.open(run_id, submission, inbox)
         if submission.extends:
             take_over(self.runs, submission.extends, run_id)
