@@ -51,12 +51,17 @@ def running(job: Job) -> int:
     return len(held - job.run.traces.keys() - {i for plan in job.run.plans for i in plan.judges})
 
 
+def judging(job: Job) -> bool:
+    """Whether judge calls are still awaited, of whose length the traces tell nothing."""
+    return any(plan.judges - job.run.traces.keys() for plan in job.run.plans)
+
+
 def eta_s(job: Job, traces: list[Trace]) -> float | None:
     """Seconds until the rounds planned so far may be through: waves of as many traces as run now, each
     as long as those that have finished took. None while nobody can know, and after the end."""
     lengths = [trace.elapsed_s for trace in traces if trace.usable]
     at_once, left = running(job), planned(job) - len(traces)
-    if job.ending or not lengths or (left and not at_once):
+    if job.ending or not lengths or (left and not at_once) or judging(job):
         return None
     if not left:
         return 0.0
