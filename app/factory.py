@@ -11,7 +11,19 @@ from app import auth, errors
 from app.batches.library import Library
 from app.configuration import check_presets
 from app.presence import Presence
-from app.routes import batches, chat, docs, estimate, files, health, jobs, models, responses, strategies
+from app.routes import (
+    batches,
+    chat,
+    compare,
+    docs,
+    estimate,
+    files,
+    health,
+    jobs,
+    models,
+    responses,
+    strategies,
+)
 from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
@@ -40,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     for blueprint in (estimate.blueprint, jobs.blueprint, files.blueprint, batches.blueprint):
         app.register_blueprint(blueprint)
+    app.register_blueprint(compare.blueprint)
     app.register_blueprint(responses.blueprint, url_prefix="/v1")
     app.register_blueprint(responses.blueprint, url_prefix="/v1/<strategy>", name="responses_of_a_strategy")
     app.register_blueprint(docs.blueprint)

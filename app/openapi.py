@@ -8,6 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from app.batches import description as of_batches
+from app.compare import description as of_comparisons
 from app.jobs import description as of_jobs
 from app.responses import description as of_responses
 from app.schemas.chat import chat_schema
@@ -58,7 +59,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         spec.path(path, operations={"get": {"summary": summary, "responses": responses("An object.")}})
     model = {"summary": "Show a model.", "responses": responses("The model.")}
     spec.path("/v1/models/{id}", parameters=in_path("/v1/models/{id}"), operations={"get": model})
-    resources = (of_responses, of_jobs, of_batches)
+    resources = (of_responses, of_jobs, of_batches, of_comparisons)
     for path, operations in chain(*(resource.operations().items() for resource in resources)):
         found = {
             method: {"summary": summary, "responses": responses(result), **more}

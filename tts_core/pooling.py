@@ -2,14 +2,18 @@
 
 Plans are served in sampling order. What a strategy would have stopped counts as stopped: a trace that
 falls below `stop_below`, and, once a plan's `until` holds, all that would still have run. For that all
-traces of a plan are taken to have started at once and to end after the time that each had taken.
+traces of a plan are taken to have started at once, to be written evenly and to end after the time that
+each had taken. A stopped trace has the tokens that it would have come to by then.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tts_core.confidence import trace_confidence
+import numpy as np
+
+from tts_core.confidence import group_confidences, trace_confidence
 from tts_core.errors import InvalidRequest
+from tts_core.estimating import agreeing, disagreeing, play
 from tts_core.extending import asks_the_same
 from tts_core.model import Finish, Plan, Request, Round, Sampling, Trace, Vote, Why
 from tts_core.run import Past, advance
@@ -60,11 +64,24 @@ def revote(request: Request, pool: Sequence[Trace]) -> Revote:
 def check(plan: Plan, request: Request) -> None:
     """Refuse a plan that asks what the pool's traces were not asked. Raises InvalidRequest."""
     if not all(asks_the_same(sampling, request.sampling) for sampling in plan.samplings):
-        raise InvalidRequest(
-            f"{request.strategy!r} asks the model further questions, which stored traces cannot answer.",
-            param="tts_strategy",
-            code="strategy_not_replayable",
-        )
+        raise not_replayable(request)
+
+
+def check_replayable(request: Request) -> None:
+    """Refuse a strategy that asks something else as soon as traces agree, or disagree; for that it is
+    played in imagined worlds, before there is a pool. Raises InvalidRequest."""
+    for world in (agreeing, disagreeing):
+        for plan in play(request, world).plans:
+            check(plan, request)
+
+
+def not_replayable(request: Request) -> InvalidRequest:
+    """What keeps a strategy from a pool."""
+    return InvalidRequest(
+        f"{request.strategy!r} asks the model further questions, which stored traces cannot answer.",
+        param="tts_strategy",
+        code="strategy_not_replayable",
+    )
 
 
 def served(plan: Plan, traces: Sequence[Trace]) -> tuple[tuple[Trace, ...], Why]:
@@ -79,24 +96,47 @@ def served(plan: Plan, traces: Sequence[Trace]) -> tuple[tuple[Trace, ...], Why]
     while running and why is None:
         ended.append(running.pop(0))
         why = met(plan.until, ended) if ended[-1].usable else None
-    cut = [stopped(trace, why) for trace in running if why]
+    end_s = ended[-1].elapsed_s if ended else 0.0
+    cut = [stopped(trace, why, tokens_by(trace, end_s)) for trace in running if why]
     return tuple(sorted([*ended, *cut], key=lambda trace: trace.index)), why or Why.COMPLETE
 
 
 def judge(sampling: Sampling, trace: Trace) -> Trace:
     """A trace measured by the group size of its plan, and stopped where the plan would have done so:
     only a full group can fall below `stop_below` (DeepConf, Alg. 2)."""
-    window = sampling.window_tokens or DEFAULT_WINDOW_TOKENS
-    if trace.token_confidences:
-        trace = replace(trace, confidence=trace_confidence(trace.token_confidences, window))
+    window, confidences = sampling.window_tokens or DEFAULT_WINDOW_TOKENS, trace.token_confidences
+    if confidences:
+        trace = replace(trace, confidence=trace_confidence(confidences, window))
     if not sampling.keep_confidences:
         trace = replace(trace, token_confidences=())
     least = trace.confidence.lowest_group if trace.confidence else None
     if sampling.stop_below is None or least is None or trace.tokens < window:
         return trace
-    return stopped(trace, Why.THRESHOLD) if least < sampling.stop_below else trace
+    if least >= sampling.stop_below:
+        return trace
+    return stopped(trace, Why.THRESHOLD, tokens_before(confidences, window, sampling.stop_below))
 
 
-def stopped(trace: Trace, why: Why) -> Trace:
-    """The trace without the end that it would not have come to."""
-    return replace(trace, finish=Finish.STOPPED, stop=why, answer=None) if trace.usable else trace
+def tokens_before(confidences: Sequence[float], window: int, threshold: float) -> int | None:
+    """How long a trace is (tokens) when a full group falls below the threshold (nats); None when its token
+    confidences were not kept."""
+    if len(confidences) < window:
+        return None
+    return window + int(np.argmax(group_confidences(confidences, window) < threshold))
+
+
+def tokens_by(trace: Trace, at_s: float) -> int:
+    """How long a trace is after `at_s`, written evenly from its first token to its end."""
+    first_s = trace.first_token_s or 0.0
+    if trace.elapsed_s <= first_s:
+        return trace.tokens
+    share = (at_s - first_s) / (trace.elapsed_s - first_s)
+    return round(trace.tokens * min(1.0, max(0.0, share)))
+
+
+def stopped(trace: Trace, why: Why, tokens: int | None) -> Trace:
+    """The trace without the end that it would not have come to; `tokens` is how far it came, if known."""
+    if not trace.usable:
+        return trace
+    came_to = trace.tokens if tokens is None else min(tokens, trace.tokens)
+    return replace(trace, finish=Finish.STOPPED, stop=why, answer=None, tokens=came_to)

@@ -1,7 +1,7 @@
 """Another strategy's vote over the traces of a job that has ended."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -30,15 +30,20 @@ def revoted(client: Client, job: Job, body: Body) -> Outcome:
     """
     pool = pool_of(client, job)
     question = question_of(client, job, body, pool)
-    found = revote(question.request, pool)
-    needed = question.request.limits.min_traces
+    return rendered(client, job, question, played(question.request, pool))
+
+
+def played(request: Request, pool: Sequence[Trace]) -> Revote:
+    """The pool's vote. Raises Conflict when too few of the traces that the strategy takes are usable."""
+    found = revote(request, pool)
+    needed = request.limits.min_traces
     usable = sum(trace.usable for trace in found.traces)
     if usable < needed or not found.vote.winners:
         raise Conflict(
             f"Of the traces that the strategy takes {usable} are usable; {needed} are needed.",
             code="no_usable_trace",
         )
-    return rendered(client, job, question, found)
+    return found
 
 
 def pool_of(client: Client, job: Job) -> list[Trace]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tts_core.errors import InvalidRequest
 from tts_core.extending import extended
 from tts_core.model import Confidence, Finish, Plan, Request, Trace, Vote, Why
-from tts_core.pooling import revote
+from tts_core.pooling import check_replayable, revote
 from tts_core.registry import registered, strategy
 from tts_core.run import advance
 from tts_core.testing import play, request, trace
@@ -136,3 +136,32 @@ def test_an_extended_request_keeps_a_warmup_that_the_budget_had_cut() -> None:
 def test_a_strategy_without_a_budget_cannot_be_extended() -> None:
     with pytest.raises(InvalidRequest, match="no budget"):
         extended(request("single"), 1)
+
+
+def test_a_stopped_trace_has_the_tokens_it_had_when_its_group_fell() -> None:
+    sure, falling = (8.0,) * 6, (8.0, 8.0, 8.0, 1.0, 8.0, 8.0)
+    pool = [replace(t, tokens=6, token_confidences=sure) for t in said(*"44442")]
+    pool[4] = replace(pool[4], token_confidences=falling)
+    asked = asking("deepconf", mode="online", budget=5, warmup=4, consensus=1.0)
+    found = revote(asked, [replace(t, answer=p.answer) for t, p in zip(pool, said(*"44782"), strict=True)])
+    assert [t.tokens for t in found.traces] == [6, 6, 6, 6, 4]
+
+
+def test_a_trace_that_others_cut_off_has_the_tokens_of_the_time_it_had() -> None:
+    pool = [
+        replace(t, elapsed_s=s, tokens=100) for t, s in zip(said(1, 1, 1), (1.0, 2.0, 5.0), strict=True)
+    ]
+    pool[2] = replace(pool[2], first_token_s=1.0)
+    found = revote(request("short_m_at_k", budget=3, first=2), pool)
+    assert [t.tokens for t in found.traces] == [100, 100, 25]
+
+
+@pytest.mark.parametrize("name", ["deepconf", "self_consistency", "single", "adaptive_consistency"])
+def test_what_asks_every_trace_the_same_is_known_to_be_replayable(name: str) -> None:
+    check_replayable(request(name))
+
+
+def test_what_asks_further_questions_is_known_before_there_is_a_pool(asks_again: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_replayable(request(asks_again))
+    assert caught.value.code == "strategy_not_replayable"

@@ -1,0 +1,1 @@
+"""Comparisons: one pool of traces, many strategies."""
