@@ -156,14 +156,35 @@ def config(settings: Settings, env_example: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of lines.")
 @with_settings
 def doctor(settings: Settings, as_json: bool) -> None:
-    """Say what is wrong here and what to do about it. Exit code 1 when something fails."""
+    """Say what is wrong here and what to do about it. Exit code 1 when something fails.
+
+    Unless PROBE_MODELS is false, the default model is asked a handful of short questions, once a day.
+    """
+    from app import capabilities  # noqa: PLC0415
     from app import doctor as checks  # noqa: PLC0415
     from workers.client import Client  # noqa: PLC0415
 
     client = Client(settings)
     findings = list(checks.diagnose(settings, checks.Shell(client.ping_store, client.workers)))
+    if any(finding.check == "upstream" and finding.state == "ok" for finding in findings):
+        findings += capabilities.diagnosed(settings)
     click.echo(checks.as_json(findings) if as_json else checks.as_lines(findings))
     sys.exit(any(finding.state == "fail" for finding in findings))
+
+
+@main.command(epilog=example("chorus probe openai/gpt-4o-mini", "chorus probe my-model --json"))
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@with_settings
+def probe(settings: Settings, model: str, as_json: bool) -> None:
+    """Find out anew what the upstream gives for a MODEL, by 5 to 8 calls of a few tokens each."""
+    from app import capabilities  # noqa: PLC0415
+    from app import doctor as checks  # noqa: PLC0415
+    from workers.client import Client  # noqa: PLC0415
+
+    found = capabilities.probed(model, capabilities.prober_of(Client(settings)))
+    lines = checks.as_lines(capabilities.rows(found))
+    click.echo(capabilities.as_json(found) if as_json else lines)
 
 
 if __name__ == "__main__":

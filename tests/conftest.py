@@ -25,6 +25,7 @@ def service(
         "UPSTREAM_API_KEY": "sk-upstream-secret",
         "UPSTREAM_TIMEOUT_S": "2",
         "DEFAULT_MODEL": "m",
+        "PROBE_MODELS": "false",
     }
     with running(tmp_path_factory.mktemp("service"), settings) as found:
         yield found

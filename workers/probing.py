@@ -248,16 +248,20 @@ class Prober:
                 lock.release()
 
     def kept(self, model: str) -> Capabilities:
-        """Probe a model and keep what is found; for a short while when the upstream was away."""
+        """Probe a model, and keep what is found. Raises Overloaded."""
         found = self.probe(model)
-        ttl_s = self.settings.probe_ttl_s if found.settled else min(AGAIN_S, self.settings.probe_ttl_s)
-        with answering():
-            self.found.keep(self.upstream(model).base_url, found, ttl_s)
+        self.keep(found)
         return found
 
     def probe(self, model: str) -> Capabilities:
         """Probe a model, whatever is known of it."""
         return Probe(self.upstream(model), model).run()
+
+    def keep(self, found: Capabilities) -> None:
+        """Have all processes know it; for a short while when the upstream was away. Raises Overloaded."""
+        ttl_s = self.settings.probe_ttl_s if found.settled else min(AGAIN_S, self.settings.probe_ttl_s)
+        with answering():
+            self.found.keep(self.upstream(found.model).base_url, found, ttl_s)
 
     def upstream(self, model: str) -> Upstream:  # noqa: ARG002 - there is one for all models
         """Who serves a model."""

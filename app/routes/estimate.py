@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from app.capabilities import known_of
 from app.estimates import estimate_of
 from app.questions import read_question
 from app.routes.chat import check_strategy, read_json
@@ -17,4 +18,7 @@ def create(strategy: str | None = None) -> Response:
     if strategy is not None:
         check_strategy(strategy)
     settings = current_app.config["SETTINGS"]
-    return jsonify(estimate_of(read_question(load_chat(read_json()), strategy, settings), settings))
+    question = read_question(load_chat(read_json()), strategy, settings)
+    told = estimate_of(question, settings)
+    client = current_app.extensions["chorus"]
+    return jsonify({**told, "capabilities": known_of(question.request, told["needs"], client)})

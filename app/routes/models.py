@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from app.capabilities import capabilities_of, check_needs
 from app.presets import presets, unfold
 from app.questions import models_of, split_model
 from tts_core.errors import UnknownModel, UpstreamError
@@ -38,11 +39,12 @@ def show(name: str, strategy: str | None = None) -> Response:  # noqa: ARG001 - 
     client: Client = current_app.extensions["chorus"]
     plain, _ = split_model(name, client.settings)
     _, preset = unfold(name, client.settings)
-    more = {"preset": preset.told(plain)} if preset else {}
+    more: dict[str, Any] = {"preset": preset.told(plain)} if preset else {}
     if preset and preset.name == name:
         return jsonify({**preset_alone(name), **more})
     for model in listed(client):
         if model["id"] == plain:
+            more["capabilities"] = capabilities_of(plain, client)
             return jsonify({**model, "id": name, **more})
     raise unknown(plain)
 
@@ -67,12 +69,14 @@ def described(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_models(request: Request, client: Client) -> None:
-    """Refuse a request for a model that the upstream does not list, before anything is paid.
+    """Refuse a request for a model that the upstream does not list, or whose strategy needs what the
+    model does not give, before anything is paid.
 
-    Raises UnknownModel.
+    Raises UnknownModel, InvalidRequest.
     """
     for name, parameter in models_of(request).items():
         check_model(name, client, parameter)
+    check_needs(request, client)
 
 
 def check_model(name: str, client: Client, parameter: str = "model") -> None:
