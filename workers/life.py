@@ -10,14 +10,16 @@ from typing import Any
 
 import gevent
 import redis
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from gevent.pool import Pool
 from kombu.exceptions import OperationalError
 
 from workers.celery import settings
 from workers.dispatching import Dispatcher
+from workers.metrics_calls import FLUSH_S, calls
 from workers.queues import BATCH_CONTROL, CONTROL
 from workers.roster import Roster
+from workers.store import connect
 from workers.tasks import begin, claims, rounds, runs, stops
 
 BEAT_S = 2.0
@@ -25,6 +27,7 @@ TELL_S = 1.0
 LOOK_S = 0.05
 DISPATCH_S = 0.2
 LOOKING = 16
+LAST_WORD_S = 2.0
 log = logging.getLogger(__name__)
 looking = Pool(LOOKING)
 looked_after: set[str] = set()
@@ -46,6 +49,7 @@ def live(sender: Any, **_: Any) -> None:
     stops().listen()
     repeat(BEAT_S, beat, name="heartbeat", at_once=stops().leaving)
     repeat(TELL_S, tell_what_is_held, name="held")
+    repeat(FLUSH_S, partial(calls.flush, roster.store), name="numbers")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
         repeat(DISPATCH_S, Dispatcher(runs(), begin_line).look, name="batches")
@@ -65,6 +69,15 @@ def drain(**_: Any) -> None:
     """
     stops().leaving.set()
     gevent.spawn_later(settings.drain_s, stops().hand_back)
+
+
+@worker_shutdown.connect
+def add_last_numbers(**_: Any) -> None:
+    """The process ends: add what it has counted since the last time."""
+    try:
+        calls.flush(connect(settings.store_url, most=1, silent_s=LAST_WORD_S))
+    except redis.RedisError as error:
+        log.warning("the last calls could not be counted: %s", error)
 
 
 def begin_line(run_id: str) -> None:

@@ -3,13 +3,19 @@
 A process that is killed takes what it has not added with it: FLUSH_S of its calls.
 """
 
-from threading import Lock
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import redis
 
 from tts_core.errors import UpstreamError
+from workers.call import Call
 from workers.metrics import CALLS, ERRORS, FIRST_TOKEN_S, Tally, add
+from workers.stopping import Watch
+
+if TYPE_CHECKING:
+    from workers.sampling import Account
 
 FLUSH_S = 1.0
 KINDS = {
@@ -25,7 +31,6 @@ class Calls:
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self.lock = Lock()
 
     def began(self, upstream: str) -> None:
         """A call is about to be made."""
@@ -41,16 +46,30 @@ class Calls:
 
     def flush(self, store: Any) -> None:
         """Add what was counted since the last time. Raises RedisError, and keeps it then."""
-        with self.lock:
-            # No greenlet is switched to between the two, so no call is counted in neither.
-            tally, self.tally = self.tally, Tally()
-            try:
-                if tally:
-                    add(store, tally)
-            except redis.RedisError:
-                for key, amount in tally.items():
-                    self.tally[key] += amount
-                raise
+        tally, self.tally = self.tally, Tally()
+        try:
+            if tally:
+                add(store, tally)
+        except redis.RedisError:
+            for key, amount in tally.items():
+                self.tally[key] += amount
+            raise
 
 
 calls = Calls()
+
+
+@contextmanager
+def observed(call: Call, account: "Account", watch: Watch) -> Iterator[None]:
+    """Count one call that is made in this block. One that we broke off ourselves has not failed."""
+    upstream, before_s = call.upstream.name, account.first_token_s
+    calls.began(upstream)
+    try:
+        yield
+    except UpstreamError as error:
+        if not watch.stopped.is_set():
+            calls.failed(upstream, error)
+        raise
+    finally:
+        if before_s is None and account.first_token_s is not None:
+            calls.spoke(upstream, account.first_token_s)

@@ -11,6 +11,7 @@ from tts_core.errors import UpstreamBusy, UpstreamError, UpstreamRefused, Upstre
 from tts_core.model import Fault, Finish, Sampling, Trace, Usage, Why
 from tts_core.tracing import Chunk, TraceBuilder
 from workers.call import Call
+from workers.metrics_calls import observed
 from workers.pacing import gather, give_way, in_flight
 from workers.records import NOTHING, Carried, StoredPlan, Text
 from workers.scoring import stream_score
@@ -114,7 +115,11 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
     """One upstream call, read to its end or until the trace is to stop; what went wrong, if anything."""
     asked_s = time.monotonic()
     try:
-        with in_flight.one_more(), opened(call, Hooks(watch.connected, gather)) as chunks:
+        with (
+            in_flight.one_more(),
+            observed(call, account, watch),
+            opened(call, Hooks(watch.connected, gather)) as chunks,
+        ):
             guard: StoredPlan | None = None
             for reads, chunk in enumerate(chunks):
                 builder.add(chunk)
@@ -274,10 +279,15 @@ def told(call: Call, builder: TraceBuilder, account: Account, end: End, started:
         fault=fault_of(end.fault) if end.fault else None,
         first_token_s=account.first_token_s,
         elapsed_s=time.monotonic() - started,
-        notes=account.notes,
+        notes=(*account.notes, *misfit(builder, finished)),
         model=call.sampling.model,
         judge=call.sampling.judge,
     )
     logprobs = raw_logprobs(builder.entries) if builder.sampling.keep_logprobs else None
     kept = tuple(builder.confidences) if call.sampling.keep_confidences else ()
     return Sampled(trace, Text(builder.message(), end.finish.value, logprobs), kept)
+
+
+def misfit(builder: TraceBuilder, finished: bool) -> tuple[str, ...]:
+    """A word on an answer that is not what its schema asks for."""
+    return (builder.misfit,) if finished and builder.misfit else ()
