@@ -3,14 +3,17 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from tts_core.answers import read_answer, read_tool_calls
+from tts_core.answers import read_answer, read_tool_calls, satisfies, schema_of
 from tts_core.confidence import GroupWindow, group_confidences, token_confidence, trace_confidence
 from tts_core.deltas import ToolCalls, merge
 from tts_core.model import Answer, Confidence, Finish, Sampling, Usage
 
 DEFAULT_WINDOW_TOKENS = 2048
+MISFIT = "Its JSON does not satisfy the schema of response_format."
+UNCHECKED = "The schema of response_format takes too long to check; answers were not held to it."
 
 
 @dataclass(slots=True)
@@ -121,7 +124,17 @@ class TraceBuilder:
         if calls := self.calls.whole():
             return read_tool_calls(calls)
         complete = self.finish != Finish.LENGTH
-        return read_answer(self.text, self.sampling.answer_format, complete=complete)
+        found = read_answer(self.text, self.sampling.answer_format, complete=complete)
+        return None if self.misfit == MISFIT else found
+
+    @cached_property
+    def misfit(self) -> str:
+        """How an ended trace does not fit the JSON Schema that it was asked for; "" when it does."""
+        schema = schema_of(self.sampling.parameters.get("response_format"))
+        if schema is None or self.calls.by_index:
+            return ""
+        fits = satisfies(self.text, schema)
+        return UNCHECKED if fits is None else "" if fits else MISFIT
 
     def confidence(self) -> Confidence | None:
         """The trace's confidence; None when no token had usable log-probabilities."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean, mode
 
 from tts_core.model import Finish, Request, Trace, Usage
+from tts_core.tracing import MISFIT
 from workers.records import NOTHING, Carried
 
 
@@ -44,7 +45,9 @@ def saved_tokens(request: Request, traces: Sequence[Trace]) -> int:
 
 def warnings_of(request: Request, traces: Sequence[Trace]) -> tuple[str, ...]:
     """What the client should know of the traces, each once."""
-    notes = dict.fromkeys(note for trace in traces for note in trace.notes)
+    notes = dict.fromkeys(note for trace in traces for note in trace.notes if note != MISFIT)
+    if misfits := sum(MISFIT in trace.notes for trace in traces):
+        notes[f"The JSON of {misfits} traces does not satisfy the schema: they have no answer."] = None
     unreported = [trace.unreported for trace in traces if trace.unreported]
     if unreported:
         notes[

@@ -9,7 +9,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, vali
 
 from app.schemas.fields import Content, Flag, Integer, Number, Stop, Window
 from app.schemas.options import PREFIX, checking, strategy_fields
-from tts_core.answers import check_answer_format
+from tts_core.answers import check_answer_format, check_response_format
 from tts_core.errors import InvalidRequest
 
 ROLES = ("developer", "system", "user", "assistant", "tool", "function")
@@ -71,7 +71,7 @@ class ChatSchema(Schema):
     stream = Flag(allow_none=True)
     stream_options = fields.Nested(StreamOptionsSchema, allow_none=True)
     tools = fields.List(fields.Dict(), allow_none=True)
-    response_format = fields.Dict(allow_none=True)
+    response_format = fields.Dict(allow_none=True, validate=checking(check_response_format))
     metadata = fields.Dict(allow_none=True)
     user = fields.String(allow_none=True)
 

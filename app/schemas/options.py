@@ -51,10 +51,10 @@ def rule_of(option: Option) -> list[Callable[[Any], Any]]:
     return []
 
 
-def checking(check: Callable[[str], object]) -> Callable[[str], None]:
+def checking(check: Callable[[Any], object]) -> Callable[[Any], None]:
     """A domain's own check as a validator."""
 
-    def validator(value: str) -> None:
+    def validator(value: Any) -> None:
         try:
             check(value)
         except InvalidRequest as error:
