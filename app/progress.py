@@ -5,10 +5,8 @@ from typing import Any
 
 import msgspec
 
-from tts_core.confidence import MEASURES
-from tts_core.filtering import keep_all
+from tts_core.mixing import weighted_majority
 from tts_core.model import Trace
-from tts_core.voting import cast_vote
 from workers.records import RunEvent
 
 
@@ -48,7 +46,7 @@ class Progress:
     def trace(self) -> dict[str, Any]:
         """The trace that ended last, and how the vote stands."""
         last = self.traces[-1]
-        vote = cast_vote(self.traces, MEASURES["mean"], keep_all, weighted=True)
+        vote = weighted_majority(self.traces)
         return {
             "type": "trace",
             "index": last.index,

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isclose
 
-from tts_core.confidence import MEASURES
 from tts_core.errors import ChorusError, ReplayDiverged, StrategyFault, StrategyGone
-from tts_core.filtering import keep_all
+from tts_core.mixing import weighted_majority
 from tts_core.model import Plan, Request, Round, Sampling, Strategy, Trace, Until, Vote
 from tts_core.strategies import strategies
-from tts_core.voting import cast_vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,9 @@ def close(one: float | None, other: float | None) -> bool:
 
 def salvage(traces: Sequence[Trace], why: str) -> Vote:
     """The vote over what a run has whose strategy cannot go on: all usable traces, weighted by their
-    mean confidence, with a warning that says `why`. Nobody wins when none is usable."""
-    vote = cast_vote([t for t in traces if not t.judge], MEASURES["mean"], keep_all, weighted=True)
+    mean confidence when they are of one model, with a warning that says `why`. Nobody wins when none is
+    usable."""
+    vote = weighted_majority([t for t in traces if not t.judge])
     return replace(vote, warnings=(*vote.warnings, f"The vote is over the traces at hand: {why}."))
 
 

@@ -4,10 +4,8 @@ from math import ceil
 from statistics import fmean
 from typing import Any
 
-from tts_core.confidence import MEASURES
-from tts_core.filtering import keep_all
+from tts_core.mixing import weighted_majority
 from tts_core.model import Finish, Trace, Vote
-from tts_core.voting import cast_vote
 from workers.jobs import Job
 
 
@@ -34,10 +32,10 @@ def progress(job: Job) -> dict[str, Any]:
 
 def standing(job: Job, traces: list[Trace]) -> Vote:
     """The vote; while the job goes on a first picture of it, in which all traces weigh their mean
-    confidence."""
+    confidence, and each the same when several models wrote them."""
     if job.ending and job.ending.vote:
         return job.ending.vote
-    return cast_vote(traces, MEASURES["mean"], keep_all, weighted=True)
+    return weighted_majority(traces)
 
 
 def planned(job: Job) -> int:

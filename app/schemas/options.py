@@ -26,7 +26,7 @@ def field_of(option: Option) -> fields.Field[Any]:
     if option.several:
         return fields.List(
             FIELDS[option.type](validate=rule_of(option)),
-            validate=validate.Length(min=1, max=MOST_ITEMS),
+            validate=validate.Length(min=1, max=most_of(option)),
             allow_none=True,
             metadata={"description": option.doc, "default": list(option.default or ())},
         )
@@ -35,6 +35,11 @@ def field_of(option: Option) -> fields.Field[Any]:
         allow_none=True,
         metadata={"description": option.doc, "default": option.default},
     )
+
+
+def most_of(option: Option) -> int:
+    """How many items a list may have."""
+    return option.rule.most if isinstance(option.rule, Models) else MOST_ITEMS
 
 
 def rule_of(option: Option) -> list[Callable[[Any], Any]]:
