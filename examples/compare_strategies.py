@@ -1,4 +1,4 @@
-"""Ask the same question through every strategy of the service and compare.
+"""Ask one question, and compare what every strategy of the service makes of the same traces.
 
 python examples/compare_strategies.py "What is 17*23? Put the answer in \\boxed{}."
 """
@@ -6,53 +6,57 @@ python examples/compare_strategies.py "What is 17*23? Put the answer in \\boxed{
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from openai import APIError, APIStatusError, OpenAI
+from openai import APIError, OpenAI
 
-COLUMNS = ("strategy", "answer", "agreement", "confidence", "tokens", "seconds")
+COLUMNS = ("strategy", "answer", "agreement", "confidence", "tokens", "saved")
 WIDTHS = (28, 24, 9, 10, 8, 8)
 
 
 def read_options() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Ask one question through every strategy.")
+    parser = argparse.ArgumentParser(description="Compare all strategies over one question's traces.")
     parser.add_argument("question", nargs="?", default="What is 17*23? Put the answer in \\boxed{}.")
     parser.add_argument("--base-url", default=os.environ.get("CHORUS_BASE_URL", "http://localhost:8001/v1"))
     parser.add_argument("--model", default="openai/gpt-4o-mini")
-    parser.add_argument("--budget", type=int, default=8, help="traces for strategies that sample many")
+    parser.add_argument("--budget", type=int, default=8, help="traces that are sampled")
     return parser.parse_args()
 
 
-def list_strategies(client: OpenAI) -> list[dict[str, Any]]:
-    """Every strategy with its parameters; a route of ours, which the SDK can call all the same."""
+def list_strategies(client: OpenAI) -> list[str]:
+    """The names of all strategies; a route of ours, which the SDK can call all the same."""
     listed: Any = client.get("/strategies", cast_to=object)
-    return list(listed["data"])
+    return [strategy["id"] for strategy in listed["data"]]
 
 
-def ask(client: OpenAI, options: argparse.Namespace, strategy: dict[str, Any]) -> Sequence[str]:
+def compare(client: OpenAI, options: argparse.Namespace) -> dict[str, Any]:
+    """All strategies over one pool of traces, which is paid for once."""
+    compared: Any = client.post(
+        "/compare",
+        cast_to=object,
+        body={
+            "model": options.model,
+            "messages": [{"role": "user", "content": options.question}],
+            "tts_budget": options.budget,
+            "strategies": list_strategies(client),
+        },
+    )
+    return dict(compared)
+
+
+def row(found: dict[str, Any]) -> Sequence[str]:
     """One row of the table."""
-    budget = {"tts_budget": options.budget} if "tts_budget" in strategy["parameters"]["properties"] else {}
-    started = time.monotonic()
-    try:
-        response = client.chat.completions.create(
-            model=options.model,
-            messages=[{"role": "user", "content": options.question}],
-            extra_body={"tts_strategy": strategy["id"], **budget},
-        )
-    except APIStatusError as error:
-        return strategy["id"], f"✗ {reason(error)}"
-    seconds = time.monotonic() - started
-    metadata = response.choices[0].tts_metadata
+    if found["error"]:
+        return found["strategy"], f"✗ {found['error']['message']}"
     return (
-        strategy["id"],
-        (metadata["answer"] or "(none)")[: WIDTHS[1]],
-        number(metadata["agreement"], ".0%"),
-        number(metadata["confidence"], ".1f"),
-        str(response.usage.total_tokens),
-        f"{seconds:.1f}",
+        found["strategy"],
+        (found["answer"] or "(none)")[: WIDTHS[1]],
+        number(found["agreement"], ".0%"),
+        number(found["confidence"], ".1f"),
+        str(found["tokens"]),
+        str(found["saved_tokens"]),
     )
 
 
@@ -74,15 +78,17 @@ def show(cells: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """A table that grows as the answers come in."""
+    """A row for every strategy, and what the traces have cost."""
     options = read_options()
     client = OpenAI(base_url=options.base_url, api_key=os.environ.get("CHORUS_API_KEY", "dummy"))
-    strategies = list_strategies(client)
+    compared = compare(client, options)
     print(f"{options.question}\n")
     show(COLUMNS)
     show(["─" * width for width in WIDTHS])
-    for strategy in strategies:
-        show(ask(client, options, strategy))
+    for found in compared["data"]:
+        show(row(found))
+    pool, usage = compared["pool"], compared["usage"]
+    print(f"\n{pool['traces']} traces were sampled once, for {usage['total_tokens']} tokens in all.")
 
 
 if __name__ == "__main__":

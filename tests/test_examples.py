@@ -103,12 +103,26 @@ def test_an_example_copes_with_traces_that_have_no_answer(
 def test_the_comparison_has_a_row_for_every_strategy(service: Service, upstream: ScriptedUpstream) -> None:
     shown = run(service, "compare_strategies", "--model", "m", "--budget", "4")
     rows = {line.split()[0]: line.split() for line in shown.splitlines() if line}
-    assert rows["strategy"] == ["strategy", "answer", "agreement", "confidence", "tokens", "seconds"]
+    assert rows["strategy"] == ["strategy", "answer", "agreement", "confidence", "tokens", "saved"]
     assert {"deepconf", "self_consistency", "single"} <= rows.keys()
     assert rows["deepconf"][1:4] == ["42", "100%", "15.0"]
 
 
-def test_the_comparison_shows_a_strategy_that_fails(service: Service, upstream: ScriptedUpstream) -> None:
-    upstream.reply = lambda _call: error(400, message="Not today.")
+def test_the_comparison_samples_once_for_all_strategies(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
+    shown = run(service, "compare_strategies", "--model", "m", "--budget", "4")
+    assert "4 traces were sampled once" in shown
+    assert len(upstream.calls) == 4
+
+
+def test_the_comparison_shows_a_strategy_that_cannot_be_compared(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
     shown = run(service, "compare_strategies", "--model", "m")
-    assert re.search(r"^deepconf +✗ Not today\.$", shown, re.MULTILINE)
+    assert re.search(r"^universal_self_consistency +✗ .*further questions", shown, re.MULTILINE)
+
+
+def test_the_comparison_tells_an_error_in_one_line(service: Service, upstream: ScriptedUpstream) -> None:
+    upstream.reply = lambda _call: error(400, message="Not today.")
+    assert run(service, "compare_strategies", "--model", "m", status=1) == "error: Not today.\n"
