@@ -6,15 +6,18 @@ whole batch. What is wrong with one request is that line's own error.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from app.capabilities import HARD
 from app.errors import body_of, meaning_of
 from app.questions import find_strategy, models_of, read_question
 from app.routes.chat import MOST_NESTED, nested_deeper
 from app.schemas.chat import load_chat
 from tts_core.errors import ChorusError, InvalidRequest, UnknownStrategy
+from tts_core.model import Request
 from workers.batch import Entry, Line, Problem, Refused, packed
 from workers.settings import Settings
 
@@ -23,8 +26,10 @@ MOST_LINES = 50_000
 MOST_PROBLEMS = 100
 LONGEST_ID = 512
 NEEDED: Mapping[str, type] = {"custom_id": str, "method": str, "url": str, "body": dict}
+MOST_PROBED = 4
 
 CheckModel = Callable[[str, str], None]
+CheckNeeds = Callable[[Request, bool], None]
 
 
 def strategy_in(endpoint: str) -> str | None:
@@ -47,14 +52,23 @@ def strategy_in(endpoint: str) -> str | None:
 
 class Reader:
     """Reads the lines of one input file. `check_model` takes a model and the parameter that names
-    it, and raises UnknownModel."""
+    it, and raises UnknownModel. `check_needs` takes a request and whether its model may be probed, and
+    raises InvalidRequest."""
 
-    def __init__(self, settings: Settings, endpoint: str, check_model: CheckModel) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        endpoint: str,
+        check_model: CheckModel,
+        check_needs: CheckNeeds = lambda _, __: None,
+    ) -> None:
         self.settings = settings
         self.endpoint = endpoint
         self.strategy = strategy_in(endpoint)
         self.check_model = check_model
-        self.models: dict[tuple[str, str], ChorusError | None] = {}
+        self.check_needs = check_needs
+        self.looked_up: dict[tuple[object, ...], ChorusError | None] = {}
+        self.probed: set[str] = set()
         self.entries: list[Entry] = []
         self.problems: list[Problem] = []
         self.names: set[str] = set()
@@ -124,21 +138,35 @@ class Reader:
             question = read_question(load_chat(body), self.strategy, self.settings)
             if question.stream:
                 raise InvalidRequest("There is no streaming in a batch.", param="stream")
-            for model, parameter in models_of(question.request).items():
-                self.check(model, parameter)
+            self.check(question.request)
         except ChorusError as error:
             return Entry(custom_id, refused=Refused(meaning_of(error).status, body_of(error)))
         traces = question.request.options.get("budget", 1)
         return Entry(custom_id, packed(Line(question.request, question.shown)), traces=traces)
 
-    def check(self, model: str, parameter: str) -> None:
-        """Refuse an unknown model; each is looked up once. Raises UnknownModel."""
-        named = (model, parameter)
-        if named not in self.models:
+    def check(self, request: Request) -> None:
+        """Refuse what the upstream cannot serve; each is looked up once. Raises UnknownModel,
+        InvalidRequest."""
+        for model, parameter in models_of(request).items():
+            self.once((model, parameter), partial(self.check_model, model, parameter))
+        kind = (request.sampling.model, request.strategy, request.require_logprobs)
+        self.once(kind, partial(self.check_needs, request, self.may_probe(request)))
+
+    def may_probe(self, request: Request) -> bool:
+        """Whether a request's model may be probed: MOST_PROBED may, so that the reading does not take
+        minutes."""
+        model = request.sampling.model
+        if HARD.intersection(find_strategy(request.strategy).needs) and len(self.probed) < MOST_PROBED:
+            self.probed.add(model)
+        return model in self.probed
+
+    def once(self, named: tuple[object, ...], look: Callable[[], None]) -> None:
+        """Look something up, unless that was done before. Raises what it raises."""
+        if named not in self.looked_up:
             try:
-                self.check_model(model, parameter)
-                self.models[named] = None
+                look()
+                self.looked_up[named] = None
             except InvalidRequest as error:
-                self.models[named] = error
-        if refusal := self.models[named]:
+                self.looked_up[named] = error
+        if refusal := self.looked_up[named]:
             raise refusal

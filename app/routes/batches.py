@@ -10,6 +10,7 @@ from app.asking import asker
 from app.batches.library import Library
 from app.batches.objects import batch_object
 from app.batches.reading import Reader
+from app.capabilities import check_needs
 from app.paging import asked_page, listing
 from app.routes.chat import read_json
 from app.routes.models import check_model
@@ -33,7 +34,10 @@ def create() -> Response:
     body, who = load(BatchSchema(), read_json()), asker()
     client = library().client
     reader = Reader(
-        client.settings, body["endpoint"], lambda name, parameter: check_model(name, client, parameter)
+        client.settings,
+        body["endpoint"],
+        lambda name, parameter: check_model(name, client, parameter),
+        lambda request, may_probe: check_needs(request, client, may_probe=may_probe),
     )
     number, _ = client.named(who)
     batch_id = PREFIX + number
