@@ -7,7 +7,9 @@ from flask import Flask, Response, current_app, g, jsonify, request
 from app.asking import digest
 from app.errors import shape
 
-OPEN = frozenset({"health.health", "health.ready", "swagger_ui.show", "docs.openapi", "static"})
+OPEN = frozenset(
+    {"health.health", "health.ready", "metrics.metrics", "swagger_ui.show", "docs.openapi", "static"}
+)
 
 
 def check_key() -> Response | None:

@@ -88,6 +88,7 @@ def serve(settings: Settings) -> None:
     from app.up import commands  # noqa: PLC0415
 
     commands.check_exposure(settings)
+    commands.count_anew(settings)
     become(commands.web(settings))
 
 

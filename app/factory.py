@@ -10,6 +10,7 @@ from flask_cors import CORS
 from app import auth, errors
 from app.batches.library import Library
 from app.configuration import check_presets
+from app.metrics import register as count_requests
 from app.presence import Presence
 from app.routes import (
     batches,
@@ -24,6 +25,7 @@ from app.routes import (
     responses,
     strategies,
 )
+from app.routes.metrics import blueprint as metrics
 from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
@@ -43,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["chorus"] = Client(settings)
     app.extensions["presence"] = Presence()
     app.extensions["library"] = Library(app.extensions["chorus"])
+    count_requests(app)
     app.before_request(name_request)
     app.after_request(sign_response)
     errors.register(app)
@@ -55,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(compare.blueprint)
     app.register_blueprint(responses.blueprint, url_prefix="/v1")
     app.register_blueprint(responses.blueprint, url_prefix="/v1/<strategy>", name="responses_of_a_strategy")
+    app.register_blueprint(metrics)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(docs.ui)
     return app

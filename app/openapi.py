@@ -36,6 +36,7 @@ LISTS = {
     "/v1/strategies": "List strategies with their parameters as JSON Schema.",
     "/health": "Liveness.",
     "/ready": "Readiness of Redis, the workers and the upstream.",
+    "/metrics": "All numbers of the service in Prometheus' text format; opened by METRICS_TOKEN.",
 }
 
 

@@ -160,6 +160,10 @@ class Settings:
 
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = setting("LOG_FORMAT", "text", "text or json.")
+    access_log: bool = setting("ACCESS_LOG", False, "Log every request (LOG_LEVEL=DEBUG does so, too).")
+    metrics_token: str = setting(
+        "METRICS_TOKEN", "", "Opens /metrics; without it only this machine may read it.", secret=True
+    )
     flower: bool = setting("FLOWER", True, "Start the Flower dashboard with `chorus up`.")
     flower_port: int = setting("FLOWER_PORT", 5555, "Port of the Flower dashboard.")
     flower_basic_auth: str = setting(

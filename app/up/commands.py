@@ -1,7 +1,10 @@
 """The command lines of the programs Chorus is made of, without secrets: `ps` shows them."""
 
+import os
 import sys
 from ipaddress import ip_address
+from pathlib import Path
+from shutil import rmtree
 
 from workers.settings import Settings, SettingsError
 
@@ -24,9 +27,26 @@ def web(settings: Settings) -> tuple[str, ...]:
         *("--threads", str(threads), "--worker-connections", str(2 * threads)),
         *("--graceful-timeout", str(WEB_GRACE_S), "--keep-alive", str(KEEP_ALIVE_S)),
         *("--log-level", settings.log_level.lower(), "--logger-class", "app.logs.GunicornLogs"),
-        *(("--access-logfile", "-") if settings.log_level.upper() == "DEBUG" else ()),
-        "--no-control-socket",
+        *(("--access-logfile", "-") if settings.access_log or settings.log_level.upper() == "DEBUG" else ()),
+        *("--no-control-socket", "--config", "python:app.metrics_hooks"),
     )
+
+
+def count_anew(settings: Settings) -> None:
+    """Empty the folder in which all web processes count, and have them find it (prometheus_client reads
+    its name from the environment when it is imported). Raises SettingsError where there can be none."""
+    folder = counting_in(settings)
+    try:
+        rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise SettingsError(f"CHORUS_DATA_DIR={settings.data_dir}: {error.strerror}") from error
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def counting_in(settings: Settings) -> Path:
+    """Where the web processes that listen on this port count."""
+    return Path(settings.data_dir).resolve() / f"metrics-{settings.port}"
 
 
 def worker(settings: Settings, queue: str, name: str) -> tuple[str, ...]:

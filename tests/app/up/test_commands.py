@@ -22,9 +22,12 @@ def test_the_web_brackets_an_ipv6_address():
     assert option(commands.web(Settings(host="::1", port=9001)), "--bind") == "[::1]:9001"
 
 
-@pytest.mark.parametrize(("level", "logged"), [("INFO", False), ("DEBUG", True)])
-def test_requests_are_logged_only_when_debugging(level, logged):
-    assert ("--access-logfile" in commands.web(Settings(log_level=level))) is logged
+@pytest.mark.parametrize(
+    ("level", "asked", "logged"), [("INFO", False, False), ("DEBUG", False, True), ("INFO", True, True)]
+)
+def test_requests_are_logged_when_debugging_or_asked_to(level, asked, logged):
+    command = commands.web(Settings(log_level=level, access_log=asked))
+    assert ("--access-logfile" in command) is logged
 
 
 def test_a_sampling_worker_takes_as_many_tasks_as_the_settings_say():
