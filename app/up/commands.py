@@ -27,9 +27,14 @@ def web(settings: Settings) -> tuple[str, ...]:
         *("--threads", str(threads), "--worker-connections", str(2 * threads)),
         *("--graceful-timeout", str(WEB_GRACE_S), "--keep-alive", str(KEEP_ALIVE_S)),
         *("--log-level", settings.log_level.lower(), "--logger-class", "app.logs.GunicornLogs"),
-        *(("--access-logfile", "-") if settings.access_log or settings.log_level.upper() == "DEBUG" else ()),
+        *(("--access-logfile", "-") if logs_requests(settings) else ()),
         *("--no-control-socket", "--config", "python:app.metrics_hooks"),
     )
+
+
+def logs_requests(settings: Settings) -> bool:
+    """Whether each request is to have its line."""
+    return settings.access_log or settings.log_level.upper() == "DEBUG"
 
 
 def count_anew(settings: Settings) -> None:
