@@ -10,6 +10,7 @@ from tts_core.errors import InvalidRequest
 from tts_core.filtering import parse_filter
 from tts_core.strategies import strategies
 from workers.settings import SECRET, Settings, SettingsError
+from workers.upstreams import Upstream
 
 HEAD = """\
 # Every setting of Chorus, with its default. Copy to `.env` and take the # away where you differ.
@@ -63,7 +64,26 @@ def table(settings: Settings) -> str:
     """One setting a paragraph line: variable, value, default where it differs, and meaning."""
     listed = list(rows(settings))
     width = max(len(row.name) for row in listed)
-    return "\n".join(f"{row.name:<{width}}  {_state(row)}\n{'':<{width}}  {row.doc}" for row in listed)
+    lines = [f"{row.name:<{width}}  {_state(row)}\n{'':<{width}}  {row.doc}" for row in listed]
+    upstreams = settings.upstreams.by_name.values() if settings.upstreams_file else ()
+    return "\n".join([*lines, *map(described, upstreams)])
+
+
+def described(upstream: Upstream) -> str:
+    """An upstream in a line, its key masked."""
+    quota = upstream.quota
+    facts = {
+        "key": SECRET if upstream.api_key else "",
+        "models": ", ".join(upstream.models),
+        "aliases": ", ".join(f"{here} -> {there}" for here, there in upstream.aliases.items()),
+        "calls at once": quota.concurrency,
+        "requests a minute": quota.requests_per_minute,
+        "tokens a minute": quota.tokens_per_minute,
+        "fallbacks": ", ".join(upstream.fallbacks),
+        "prices": ", ".join(upstream.prices),
+    }
+    told = "; ".join(f"{name}: {fact}" for name, fact in facts.items() if fact)
+    return f"upstream {upstream.name}: {upstream.base_url}" + f"; {told}" * bool(told)
 
 
 def _state(row: Row) -> str:
@@ -82,6 +102,7 @@ def check(settings: Settings) -> None:
 
 
 def _check_together(settings: Settings) -> None:
+    settings.upstreams  # noqa: B018 - raises what is wrong with the file
     if settings.default_strategy not in strategies():
         known = ", ".join(strategies())
         raise SettingsError(f"DEFAULT_STRATEGY={settings.default_strategy}: use one of {known}")
@@ -126,7 +147,7 @@ def _wanted(name: str, value: Any) -> str:
         return f"use a number from 1 to {LAST_PORT}"
     if name in POSITIVE and value <= 0:
         return "use a number above 0"
-    if name == "upstream_retries" and value < 0:
+    if name in ("upstream_retries", "upstream_max_concurrency") and value < 0:
         return "use 0 or more"
     if name.endswith("api_key") and not (value.isascii() and value.isprintable()):
         return "a key has plain ASCII characters only"

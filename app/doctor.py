@@ -19,6 +19,7 @@ from app.up.probes import port_is_free
 from tts_core.errors import ChorusError
 from tts_core.strategies import LeftOut, left_out
 from workers.settings import Settings, SettingsError
+from workers.upstreams import Upstream
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_REDIS = (6, 2)
@@ -57,9 +58,13 @@ def diagnose(settings: Settings, shell: Shell) -> Iterator[Finding]:
     yield check_port(settings)
     yield from check_store(settings, shell.store)
     yield check_workers(shell.workers)
-    upstream = check_upstream(settings)
-    yield upstream
-    yield check_presets(settings, models_listed(settings) if upstream.state == "ok" else ())
+    models: Sequence[str] = ()
+    for upstream in settings.upstreams.by_name.values():
+        finding = check_upstream(settings, upstream)
+        yield finding
+        if upstream == settings.upstream and finding.state == "ok":
+            models = models_listed(settings)
+    yield check_presets(settings, models)
     if settings.upstream.name == "demo":
         yield check_demo(settings)
 
@@ -207,23 +212,23 @@ def check_workers(ask: Callable[[], Mapping[str, Any]]) -> Finding:
     return Finding("workers", "fail", f"none for {', '.join(sorted(lacking))}", f"Start {do}.")
 
 
-def check_upstream(settings: Settings) -> Finding:
-    """The upstream answers GET /models, with its key."""
-    upstream = settings.upstream
+def check_upstream(settings: Settings, upstream: Upstream | None = None) -> Finding:
+    """An upstream, the default one unless named, answers GET /models, with its key."""
+    upstream = upstream or settings.upstream
     headers = {"Authorization": f"Bearer {upstream.api_key}"} if upstream.api_key else {}
     try:
         status = httpx.get(
             f"{upstream.base_url}/models", headers=headers, timeout=PATIENCE_S, trust_env=False
         ).status_code
     except httpx.TimeoutException:
-        return _upstream_fails(settings, f"no answer in {PATIENCE_S:g} s", "Is it overloaded?")
+        return _upstream_fails(upstream, f"no answer in {PATIENCE_S:g} s", "Is it overloaded?")
     except httpx.InvalidURL:
-        return _upstream_fails(settings, "not a URL", "Correct UPSTREAM_BASE_URL.")
+        return _upstream_fails(upstream, "not a URL", "Correct UPSTREAM_BASE_URL.")
     except httpx.TransportError:
-        return _upstream_fails(settings, "nothing listens there", _start_what(settings))
+        return _upstream_fails(upstream, "nothing listens there", _start_what(settings, upstream))
     if status == httpx.codes.OK:
         return Finding("upstream", "ok", f"{upstream.name}: {upstream.base_url}")
-    return _upstream_fails(settings, f"answers {status}", ADVICE.get(status, "See its own log."))
+    return _upstream_fails(upstream, f"answers {status}", ADVICE.get(status, "See its own log."))
 
 
 def models_listed(settings: Settings) -> tuple[str, ...]:
@@ -248,23 +253,23 @@ def check_presets(settings: Settings, models: Sequence[str]) -> Finding:
 
 
 ADVICE: dict[int, str] = {
-    401: "It wants another key: check UPSTREAM_API_KEY, OPENROUTER_API_KEY or OPENAI_API_KEY.",
+    401: "It wants another key: check UPSTREAM_API_KEY, OPENROUTER_API_KEY, OPENAI_API_KEY or api_key_env.",
     403: "The key may not list models: ask for the right, or use another key.",
     404: "UPSTREAM_BASE_URL should end where /chat/completions is appended, usually in /v1.",
     429: "It is limiting you; wait, or use another key.",
 }
 
 
-def _upstream_fails(settings: Settings, seen: str, do: str) -> Finding:
-    upstream = settings.upstream
+def _upstream_fails(upstream: Upstream, seen: str, do: str) -> Finding:
     state: State = "warn" if upstream.name == "demo" else "fail"
     return Finding("upstream", state, f"{upstream.name}: {upstream.base_url}: {seen}", do)
 
 
-def _start_what(settings: Settings) -> str:
-    if settings.upstream.name == "demo":
+def _start_what(settings: Settings, upstream: Upstream) -> str:
+    if upstream.name == "demo":
         return "The demo model is not running. Start it: `chorus up`, or `chorus demo`."
-    return "Start that server, or correct UPSTREAM_BASE_URL."
+    where = "its base_url in UPSTREAMS_FILE" if settings.upstreams_file else "UPSTREAM_BASE_URL"
+    return f"Start that server, or correct {where}."
 
 
 def check_demo(settings: Settings) -> Finding:

@@ -22,7 +22,8 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A sampling with all that it needs outside the domain. `deadline_s` is on the epoch; `carried` is
+    """A sampling with all that it needs outside the domain. `others` are asked when the upstream cannot
+    serve it, in this order. `deadline_s` is on the epoch; `carried` is
     what the trace has cost elsewhere, `lost` that a worker went away with it."""
 
     sampling: Sampling
@@ -31,6 +32,7 @@ class Call:
     deadline_s: float
     upstream: Upstream
     timeout_s: float
+    others: tuple[Upstream, ...] = ()
     retries: int
     request_id: str = ""
     carried: Carried = NOTHING_YET
@@ -42,7 +44,7 @@ class Call:
         sampling = self.sampling
         body: dict[str, Any] = {
             **sampling.parameters,
-            "model": sampling.model.removeprefix(self.upstream.drops_prefix),
+            "model": self.upstream.name_of(sampling.model),
             "messages": sampling.messages,
             "stream": True,
             "stream_options": {"include_usage": True},

@@ -21,13 +21,13 @@ from workers.celery import app
 from workers.extending import take_over
 from workers.inbox import Inbox
 from workers.jobs import ORPHAN_S, Job, Jobs, Use
+from workers.listing import Listing
 from workers.queues import CONTROL, SAMPLE
 from workers.records import Ending, RunEvent, Source, Submission, Text
-from workers.roster import ModelList, Roster
+from workers.roster import Roster
 from workers.runs import Runs
 from workers.settings import Settings
 from workers.store import connect
-from workers.upstream import list_models
 
 TICK_S = 1.0
 LOOK_S = 10.0
@@ -36,8 +36,6 @@ RETRIED_WITHIN_S = 60
 SILENT_S = 10.0
 SILENT_STORE_S = 3.0
 SPARE_SHARE = 32
-MODELS_S = 60
-MODELS_TIMEOUT_S = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +51,7 @@ class Client:
         self.roster = Roster(self.store)
         self.access = AccessKeys(self.store)
         self.admission = Admission(self.store, SAMPLE, Places(self.roster, settings))
-        self.model_list = ModelList(self.store)
+        self.listing = Listing(self.store, settings.upstreams)
         self.inbox = Inbox(connect(settings.store_url, most=1))
 
     def submit(
@@ -272,16 +270,6 @@ class Client:
     def workers(self) -> dict[str, Any]:
         """The worker processes that gave a sign of life lately, by name."""
         return self.roster.alive(time.time() - SILENT_S)
-
-    def models(self) -> list[dict[str, Any]]:
-        """What the upstream lists, at most MODELS_S old. Raises UpstreamError."""
-        with answering():
-            kept = self.model_list.kept()
-        if kept is None:
-            kept = list_models(self.settings.upstream, MODELS_TIMEOUT_S)
-            with answering():
-                self.model_list.keep(kept, MODELS_S)
-        return kept
 
     @answering()
     def ping_store(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def ending_of(
         fault=fault or fault_in(run, traces, why),
         why=why,
         usage=total_usage(traces, run.unkept),
-        cost=total_cost(traces, run.unkept),
+        cost=total_cost(total_usage(traces, run.unkept), traces, run.unkept),
         saved_tokens=saved_tokens(request, traces),
         traces=tuple(traces),
         rounds=len(run.closings),

@@ -2,7 +2,6 @@
 
 DEADLINES = "chorus:deadlines"
 STOPS = "chorus:stops"
-MODELS = "chorus:models"
 WORKERS = "chorus:workers"
 BATCHES = "chorus:batches"
 PROBING = "chorus:probing"
@@ -18,6 +17,11 @@ UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not 
 def run(run_id: str, part: str = "") -> str:
     """A run's hash, or one of its parts: texts, confidences, events, ending, inboxes, held."""
     return f"chorus:run:{run_id}:{part}" if part else f"chorus:run:{run_id}"
+
+
+def models(upstream: str) -> str:
+    """What an upstream lists."""
+    return f"chorus:models:{upstream}"
 
 
 def owner(run_id: str) -> str:

@@ -35,16 +35,16 @@ class Roster:
 
 
 class ModelList:
-    """The upstream's models as kept for all web processes."""
+    """The upstreams' models as kept for all web processes."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
 
-    def kept(self) -> list[dict[str, Any]] | None:
-        """The list; None when it is too old."""
-        raw = self.store.get(keys.MODELS)
+    def kept(self, upstream: str) -> list[Any] | str | None:
+        """An upstream's list, or why there is none; None when it is too old."""
+        raw = self.store.get(keys.models(upstream))
         return msgspec.json.decode(raw) if raw else None
 
-    def keep(self, models: list[dict[str, Any]], ttl_s: int) -> None:
+    def keep(self, upstream: str, models: list[Any] | str, ttl_s: int) -> None:
         """Keep it for `ttl_s`."""
-        self.store.set(keys.MODELS, encode(models), ex=ttl_s)
+        self.store.set(keys.models(upstream), encode(models), ex=ttl_s)

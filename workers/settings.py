@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 from environs import Env, EnvError
+
+from workers.upstreams import MistakenFile, Quota, Upstream, Upstreams, read_upstreams
 
 SECRET = "***"  # noqa: S105 - what is shown instead of one
 UNIX_PATH_BYTES = 100
@@ -23,15 +25,6 @@ def setting(name: str, default: Any, doc: str, *, secret: bool = False, example:
         default=default,
         metadata={"env": name, "doc": doc, "secret": secret, "example": example},
     )
-
-
-class Upstream(NamedTuple):
-    """The one server that Chorus may call; `drops_prefix` is cut off model names."""
-
-    name: str
-    base_url: str
-    api_key: str
-    drops_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +65,15 @@ class Settings:
         "UPSTREAM_RETRIES",
         3,
         "Further attempts of a trace after 429, 5xx, time-outs and cut lines.",
+    )
+    upstream_max_concurrency: int = setting(
+        "UPSTREAM_MAX_CONCURRENCY", 0, "Calls of an upstream at once over all workers; 0: no limit."
+    )
+    upstreams_file: str = setting(
+        "UPSTREAMS_FILE",
+        "",
+        "Several upstreams: their models, prices, limits and fallbacks.",
+        example="upstreams.toml",
     )
 
     scorers: str = setting(
@@ -172,14 +174,35 @@ class Settings:
 
     @property
     def upstream(self) -> Upstream:
-        """The server to sample from: the operator's own, OpenRouter, OpenAI, else the demo model."""
+        """The server to sample from when no other is meant for the model."""
+        return self.upstreams.default
+
+    @property
+    def upstreams(self) -> Upstreams:
+        """All servers to sample from. Raises SettingsError naming the mistake in UPSTREAMS_FILE."""
+        own = self.own_upstream
+        if not self.upstreams_file:
+            return Upstreams({own.name: own}, own)
+        beside = None if own.name == "demo" else own
+        try:
+            return read_upstreams(self.upstreams_file, beside, self.upstream_max_concurrency or None)
+        except MistakenFile as error:
+            raise SettingsError(f"UPSTREAMS_FILE={error}") from error
+
+    @property
+    def own_upstream(self) -> Upstream:
+        """The server of the environment: the operator's own, OpenRouter, OpenAI, else the demo model."""
+        quota = Quota(self.upstream_max_concurrency or None)
         if self.upstream_base_url:
-            return Upstream("custom", self.upstream_base_url.rstrip("/"), self.upstream_api_key)
+            url = self.upstream_base_url.rstrip("/")
+            return Upstream("custom", url, self.upstream_api_key, quota=quota)
         if self.openrouter_api_key:
-            return Upstream("openrouter", "https://openrouter.ai/api/v1", self.openrouter_api_key)
+            url = "https://openrouter.ai/api/v1"
+            return Upstream("openrouter", url, self.openrouter_api_key, quota=quota)
         if self.openai_api_key:
-            return Upstream("openai", "https://api.openai.com/v1", self.openai_api_key, "openai/")
-        return Upstream("demo", f"http://{self.demo_host}:{self.demo_port}/v1", "")
+            url = "https://api.openai.com/v1"
+            return Upstream("openai", url, self.openai_api_key, "openai/", quota=quota)
+        return Upstream("demo", f"http://{self.demo_host}:{self.demo_port}/v1", "", quota=quota)
 
     @property
     def scorer_urls(self) -> dict[str, str]:

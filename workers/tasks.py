@@ -118,6 +118,8 @@ def call_of(run_id: str, number: int, index: int, arrival: Arrival) -> Call:
     assert arrival.plan  # noqa: S101 - says so to the type checker
     assert arrival.ticket  # noqa: S101
     sampling, ticket = arrival.plan.sampling(index), arrival.ticket
+    served = settings.upstreams.route(sampling.model)
+    upstream = settings.scorer(sampling.scorer) if sampling.scorer else served
     cap = ticket.max_total_tokens
     stop = partial(runs().stop, run_id, Why.TOKEN_CAP)
     observers = (TokenCap(runs(), run_id, cap, stop),) if cap else ()
@@ -126,7 +128,8 @@ def call_of(run_id: str, number: int, index: int, arrival: Arrival) -> Call:
         index=index,
         number=number,
         deadline_s=ticket.deadline_s,
-        upstream=settings.scorer(sampling.scorer) if sampling.scorer else settings.upstream,
+        upstream=upstream,
+        others=settings.upstreams.instead_of(upstream, sampling.model),
         timeout_s=settings.upstream_timeout_s,
         retries=settings.upstream_retries,
         request_id=ticket.request_id,

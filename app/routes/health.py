@@ -1,6 +1,7 @@
 """GET /health (is the process alive) and GET /ready (can it serve)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
@@ -59,5 +60,15 @@ def workers_of(client: Client) -> dict[str, Any]:
 
 
 def upstream_of(client: Client) -> dict[str, Any]:
-    """Which upstream, and how many models it lists. Raises UpstreamError."""
-    return {"name": client.settings.upstream.name, "models": len(client.models())}
+    """Which upstream, and how many models it lists; where there are several, each. Raises UpstreamError
+    when none of them lists anything."""
+    upstreams = client.settings.upstreams
+    told = {"name": upstreams.default.name, "models": len(client.listing.everything())}
+    if not client.settings.upstreams_file:
+        return told
+    return {**told, "each": {name: checked(partial(models_of, client, name)) for name in upstreams.by_name}}
+
+
+def models_of(client: Client, name: str) -> dict[str, Any]:
+    """How many models an upstream lists. Raises UpstreamError."""
+    return {"models": len(client.listing.of(client.settings.upstreams.by_name[name]))}

@@ -57,7 +57,7 @@ def preset_alone(name: str) -> dict[str, Any]:
 def listed(client: Client) -> list[dict[str, Any]]:
     """The models in OpenAI's shape. Raises UpstreamError when only the upstream could tell."""
     default = {"id": client.settings.default_model, "created": STARTED}
-    found = [default, *client.models()]
+    found = [default, *client.listing.everything()]
     return [described(model) for model in {model["id"]: model for model in found}.values()]
 
 
@@ -88,10 +88,10 @@ def check_model(name: str, client: Client, parameter: str = "model") -> None:
     if not settings.check_models or name == settings.default_model:
         return
     try:
-        names = {model["id"] for model in client.models()}
+        is_known = client.listing.knows(name)
     except UpstreamError:
         return
-    if names and not names & {name, name.removeprefix(settings.upstream.drops_prefix)}:
+    if not is_known:
         raise unknown(name, parameter)
 
 

@@ -85,7 +85,7 @@ def test_config_masks_secrets(run):
 
 
 def test_config_shows_what_differs_from_the_default(run):
-    assert "PORT                    9001   [default: 8001]" in run("config", PORT="9001").output
+    assert "  9001   [default: 8001]" in run("config", PORT="9001").output
 
 
 def test_the_committed_env_example_is_current():

@@ -9,7 +9,7 @@ from scripted_upstream import Reply, ScriptedUpstream, text
 from service import Service
 
 ListModels = Callable[..., None]
-KEPT_MODELS = "chorus:models"
+KEPT_MODELS = "chorus:models:custom"
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts_core.model import Finish, Trace, Usage
+from workers.accounting import total_usage
 from workers.costs import total_cost
 from workers.pricing import FREE, Price, price_in, rank
-from workers.records import Carried
+from workers.records import NOTHING, Carried
 
 SMALL = Price(prompt=1.0, completion=4.0, cached=0.5)
 counts = st.integers(0, 10**7)
@@ -50,19 +51,20 @@ def test_a_star_alone_names_every_model_and_less_closely_than_all_others() -> No
 
 
 def test_a_run_of_which_one_price_is_unknown_has_no_cost() -> None:
-    assert total_cost([trace(cost=1.0), trace(cost=None)]) is None
-    assert total_cost([trace(cost=1.0)], [Carried(cost=None)]) is None
+    assert total_cost(NOTHING, [trace(cost=1.0), trace(cost=None)]) is None
+    assert total_cost(NOTHING, [trace(cost=1.0)], [Carried(cost=None)]) is None
 
 
 def test_what_was_handed_back_is_paid_too() -> None:
-    assert total_cost([trace(cost=1.0)], [Carried(cost=0.5)]) == pytest.approx(1.5)
+    assert total_cost(NOTHING, [trace(cost=1.0)], [Carried(cost=0.5)]) == pytest.approx(1.5)
 
 
 def test_the_prompt_of_a_call_without_an_account_is_as_long_as_the_others() -> None:
     told = trace(usage=Usage(prompt_tokens=100), cost=1.0)
     blind = trace(blind=1, cost=0.25, blind_usd=0.001)
-    assert total_cost([told, blind]) == pytest.approx(1.0 + 0.25 + 0.1)
+    usage = total_usage([told, blind])
+    assert total_cost(usage, [told, blind]) == pytest.approx(1.0 + 0.25 + 0.1)
 
 
 def test_a_run_without_traces_costs_nothing() -> None:
-    assert total_cost([]) == 0
+    assert total_cost(NOTHING, []) == 0
