@@ -38,6 +38,17 @@ def text(text: str, **delivery: Any) -> Reply:
     return completion(spoken("content", text), {"content": text}, Delivery(**delivery))
 
 
+def going_on(call: Call, *known: str, **delivery: Any) -> Reply:
+    """Goes on with the assistant's message that ends the call, as the first text does that begins with it,
+    up to a stop word; where there is none it says the first text."""
+    last = call.body["messages"][-1]
+    begun = last["content"] if last["role"] == "assistant" else ""
+    rest = next((one.removeprefix(begun) for one in known if one.startswith(begun)), "")
+    for word in call.body.get("stop") or ():
+        rest = rest.partition(word)[0]
+    return text(rest, **delivery)
+
+
 def reasoning(text: str, reasoning_text: str, **delivery: Any) -> Reply:
     """An answer after a chain of thought in `reasoning_content`, as vLLM sends it."""
     pieces = spoken("reasoning_content", reasoning_text) + spoken("content", text)
