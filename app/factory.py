@@ -7,7 +7,7 @@ from uuid import uuid4
 from flask import Flask, Response, g, request
 from flask_cors import CORS
 
-from app import auth, errors
+from app import auth, errors, rates
 from app.batches.library import Library
 from app.configuration import check_presets
 from app.metrics import register as count_requests
@@ -30,7 +30,10 @@ from workers.client import Client
 from workers.logs import request_id
 from workers.settings import Settings, read_settings, split
 
-EXPOSED = ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry", "location"]
+EXPOSED = [
+    *("x-request-id", "openai-processing-ms", "retry-after", "x-should-retry", "location"),
+    *rates.HEADERS,
+]
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
@@ -50,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(sign_response)
     errors.register(app)
     auth.register(app)
+    rates.register(app)
     CORS(app, origins=list(split(settings.cors_origins)), expose_headers=EXPOSED)
     for blueprint in (chat.blueprint, models.blueprint, strategies.blueprint, health.blueprint):
         app.register_blueprint(blueprint)

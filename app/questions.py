@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+from app.asking import within_allowance
 from app.presets import unfold
 from app.schemas.options import PREFIX
 from tts_core.errors import InvalidRequest, UnknownStrategy
@@ -55,7 +56,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
     Raises InvalidRequest.
     """
     given, (model, suffix) = body, split_model(body["model"], settings)
-    body = {**suffix, **given}
+    body, settings = {**suffix, **given}, within_allowance(settings)
     strategy = find_strategy(named or body.get("tts_strategy", settings.default_strategy))
     options = read_options(body, strategy, settings)
     request = Request(
@@ -101,7 +102,8 @@ def models_of(request: Request) -> dict[str, str]:
         model: PREFIX + name
         for name, option in options.items()
         if isinstance(option.rule, Models)
-        for model in request.options[name] or ()
+        for model in ([request.options[name]] if not option.several else request.options[name] or ())
+        if model
     }
     judge = {request.judge_model: "tts_judge_model"} if request.judge_model else {}
     return {**named, **judge, request.sampling.model: "model"}

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.outcomes import Record, outcome_of
+from app.permits import check_strategy_permitted
 from app.questions import Question, find_strategy, read_options, unused_options
 from app.render import Outcome
 from app.schemas.options import PREFIX
@@ -65,6 +66,7 @@ def question_of(client: Client, job: Job, body: Body, pool: list[Trace]) -> Ques
     before = Question.of(job.submission)
     asked = before.request
     strategy = find_strategy(body.get("tts_strategy", asked.strategy))
+    check_strategy_permitted(strategy.name)
     kept = {PREFIX + name: value for name, value in asked.options.items() if value is not None}
     options = read_options({PREFIX + "budget": len(pool), **kept, **body}, strategy, client.settings)
     request = Request(

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from app.asking import allowance
 from app.schemas.options import PREFIX
 from tts_core.registry import Bounds, Checked, OneOf, Option, Registered
 from tts_core.strategies import left_out, strategies
@@ -15,8 +16,9 @@ JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 @blueprint.get("/v1/strategies")
 def index() -> Response:
-    """List the strategies."""
-    data = [described(found) for found in strategies().values()]
+    """List the strategies that the caller may use."""
+    may = allowance().has_strategy
+    data = [described(found) for found in strategies().values() if may(found.name)]
     return jsonify({"object": "list", "data": data, "left_out": [asdict(found) for found in left_out()]})
 
 

@@ -1,0 +1,40 @@
+"""What the caller's key allows, checked before anything is asked of an upstream."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.asking import allowance
+from app.questions import models_of
+from tts_core.errors import PermissionDenied
+from tts_core.model import Request
+
+
+def check_permitted(request: Request) -> None:
+    """Refuse a request that the caller's key does not allow. Raises PermissionDenied."""
+    check_strategy_permitted(request.strategy)
+    allowed = allowance()
+    for model, parameter in models_of(request).items():
+        if not allowed.has_model(model):
+            raise PermissionDenied(f"This key may not use the model {model[:200]!r}.", param=parameter)
+    budget = request.options.get("budget", 1)
+    if allowed.max_budget is not None and budget > allowed.max_budget:
+        raise PermissionDenied(
+            f"This key may ask for at most {allowed.max_budget} traces, not {budget}.", param="tts_budget"
+        )
+
+
+def check_strategy_permitted(name: str) -> None:
+    """Refuse a strategy that the caller's key does not allow. Raises PermissionDenied."""
+    if not allowance().has_strategy(name):
+        raise PermissionDenied(f"This key may not use the strategy {name!r}.", param="tts_strategy")
+
+
+def may_use(fields: Mapping[str, Any], model: str) -> bool:
+    """Whether the caller's key allows what a preset stands for when `model` is asked."""
+    allowed = allowance()
+    most = allowed.max_budget
+    return (
+        allowed.has_model(model)
+        and allowed.has_strategy(fields.get("tts_strategy", ""))
+        and (most is None or fields.get("tts_budget", 1) <= most)
+    )
