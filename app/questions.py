@@ -1,6 +1,7 @@
 """From a checked body to the domain's Request: defaults, the choice of strategy, what goes upstream."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 from app.asking import within_allowance
 from app.presets import unfold
 from app.schemas.options import PREFIX
-from tts_core.errors import InvalidRequest, UnknownStrategy
+from tts_core.errors import InvalidRequest, StrategyFault, UnknownStrategy
 from tts_core.model import Limits, Request, Sampling
 from tts_core.registry import Models, Registered
+from tts_core.run import advance
 from tts_core.scorers import HTTP
 from tts_core.strategies import strategies
 from workers.records import Submission
@@ -72,6 +74,7 @@ def read_question(body: Mapping[str, Any], named: str | None, settings: Settings
         judge_model=body.get("tts_judge_model"),
         warnings=unused_options(given, strategy),
     )
+    check_options(request)
     return Question(
         request=request,
         model=body["model"],
@@ -93,6 +96,13 @@ def split_model(model: str, settings: Settings) -> tuple[str, Mapping[str, Any]]
         return asked, preset.fields
     name, at, suffix = model.rpartition("@")
     return (name, {"tts_strategy": suffix}) if at and name and suffix in strategies() else (model, {})
+
+
+def check_options(request: Request) -> None:
+    """Have the strategy look at its options, for some must fit each other. Raises InvalidRequest."""
+    # A strategy with a defect fails its own run, which tells it.
+    with suppress(StrategyFault):
+        advance(request, [])
 
 
 def models_of(request: Request) -> dict[str, str]:
