@@ -23,7 +23,7 @@ def ending_of(
         vote=vote,
         fault=fault or fault_in(run, traces, why),
         why=why,
-        usage=total_usage(traces, run.unkept),
+        usage=total_usage(traces, run.unkept, run.plans),
         cost=total_cost(total_usage(traces, run.unkept), traces, run.unkept),
         saved_tokens=saved_tokens(request, traces),
         traces=tuple(traces),

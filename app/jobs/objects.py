@@ -48,7 +48,7 @@ def job_entry(client: Client, job: Job) -> dict[str, Any]:
 
 def usage_of(job: Job) -> dict[str, Any]:
     """What the job has cost, traces that could not end before the vote included."""
-    return usage(total_usage(list(job.run.traces.values()), job.run.unkept))
+    return usage(total_usage(list(job.run.traces.values()), job.run.unkept, job.run.plans))
 
 
 def status_of(job: Job) -> str:
