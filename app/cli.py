@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app import configuration
+from app import configuration, key_types
 from workers.settings import Settings, SettingsError, read_settings
 
 USAGE_ERROR = 2
@@ -142,6 +142,57 @@ def flower(settings: Settings, address: str) -> None:
     if not settings.flower_basic_auth:
         os.environ.pop("FLOWER_BASIC_AUTH", None)
     become(command)
+
+
+@main.group(
+    epilog=example(
+        "chorus keys create --name alice --models m1,m2 --rpm 60 --daily-usd 5 --expires 30d",
+        "chorus keys list",
+        "chorus keys revoke 0a1b2c3d4e5f",
+    )
+)
+def keys() -> None:
+    """Make, list and revoke the keys of clients. What is done holds from the next request on."""
+
+
+@keys.command(epilog=example("chorus keys create --name alice --rpm 60 --expires 30d"))
+@click.option("--name", required=True, help="Whose it is.")
+@click.option("--models", type=key_types.Names(), help="Models that may be asked, also with wildcards.")
+@click.option("--strategies", type=key_types.Strategies(), help="Strategies that may be used.")
+@click.option("--max-budget", type=key_types.POSITIVE, help="Most traces of a request.")
+@click.option("--rpm", "requests_per_minute", type=key_types.POSITIVE, help="Questions a minute.")
+@click.option("--tpm", "tokens_per_minute", type=key_types.POSITIVE, help="Tokens a minute.")
+@click.option("--daily-tokens", type=key_types.POSITIVE, help="Tokens a day (UTC).")
+@click.option("--daily-usd", type=key_types.MONEY, help="US dollars a day (UTC), by the price table.")
+@click.option("--expires", "expires_s", type=key_types.Moment(), help="30d, 12h, or a date (UTC).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@with_settings
+def create(settings: Settings, name: str, expires_s: float | None, **limits: Any) -> None:
+    """Make a key. It is printed this once; only a digest of it is kept."""
+    from app import key_commands  # noqa: PLC0415
+
+    click.echo(key_commands.create(settings, name, expires_s, limits))
+
+
+@keys.command("list", epilog=example("chorus keys list", "chorus keys list --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@with_settings
+def list_keys(settings: Settings, as_json: bool) -> None:
+    """Show all keys: limits, last use, spent today; never the keys themselves."""
+    from app import key_commands  # noqa: PLC0415
+
+    click.echo(key_commands.listing(settings, as_json=as_json))
+
+
+@keys.command(epilog=example("chorus keys revoke 0a1b2c3d4e5f"))
+@click.argument("key_id", metavar="ID")
+@click.option("--forget", is_flag=True, help="Remove its record too.")
+@with_settings
+def revoke(settings: Settings, key_id: str, forget: bool) -> None:
+    """Have a key refused from now on. Its runs that are under way end by themselves."""
+    from app import key_commands  # noqa: PLC0415
+
+    click.echo(key_commands.revoke(settings, key_id, forget=forget))
 
 
 @main.command(epilog=example("chorus config", "chorus config --env-example > .env"))

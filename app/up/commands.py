@@ -87,11 +87,16 @@ def flower(settings: Settings, listen: str = "") -> tuple[str, ...]:
 
 def check_exposure(settings: Settings) -> None:
     """Raises SettingsError when the API would listen beyond loopback without asking for a key."""
+    from app.keyring import has_keys  # noqa: PLC0415 - it needs the commands of this package
+
     if is_loopback(settings.host) or settings.client_keys or settings.allow_anonymous:
         return
+    if has_keys(settings):
+        return
     raise SettingsError(
-        f"HOST={settings.host} is reachable by others, and no keys are set: set CHORUS_API_KEYS, "
-        "or CHORUS_ALLOW_ANONYMOUS=1 to let anybody in, or HOST=127.0.0.1"
+        f"HOST={settings.host} is reachable by others, and there are no keys: make one with `chorus keys "
+        "create --name NAME`, or set CHORUS_API_KEYS, or CHORUS_ALLOW_ANONYMOUS=1 to let anybody in, or "
+        "HOST=127.0.0.1"
     )
 
 
