@@ -144,6 +144,34 @@ def flower(settings: Settings, address: str) -> None:
     become(command)
 
 
+@main.command(
+    epilog=example(
+        'chorus ask "What is 6*7?"',
+        'chorus ask "What is 6*7?" --strategy deepconf --budget 16',
+        "chorus ask --json -o temperature=0.9 < question.txt",
+    )
+)
+@click.argument("question", default="")
+@click.option("--strategy", help="See GET /v1/strategies; the service's default otherwise.")
+@click.option("--budget", type=int, help="Traces in all.")
+@click.option("--model", help="Model, also model@strategy; the service's default otherwise.")
+@click.option("--system", default="", help="A system prompt.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="Any field of the body."
+)
+@click.option("--url", envvar="CHORUS_URL", default="", help="The service; by default the one of here.")
+@click.option("--key", envvar="CHORUS_API_KEY", default="", help="Your key ($CHORUS_API_KEY).")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole job as JSON.")
+@click.option("--stream", "streamed", is_flag=True, help="Print the answer as it comes.")
+@click.option("-q", "--quiet", is_flag=True, help="Nothing but the answer.")
+@with_settings
+def ask(settings: Settings, question: str, url: str, key: str, **given: Any) -> None:
+    """Ask a running service; QUESTION may come from stdin. Ctrl-C cancels, and the finished traces vote."""
+    from app.ask import command  # noqa: PLC0415
+
+    sys.exit(command.run(settings, question, command.Place(url, key), given))
+
+
 @main.group(
     epilog=example(
         "chorus keys create --name alice --models m1,m2 --rpm 60 --daily-usd 5 --expires 30d",
