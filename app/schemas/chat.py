@@ -103,7 +103,7 @@ class ChatSchema(Schema):
         allow_none=True,
         validate=checking(check_answer_format),
         metadata={
-            "description": "auto, boxed, choice, number, json, text or regex:PATTERN.",
+            "description": "auto, boxed, choice, number, json, text, code or regex:PATTERN.",
             "default": "auto",
         },
     )

@@ -10,6 +10,7 @@ from tts_core.answers.dressing import undress
 from tts_core.answers.json_values import last_json, read_json
 from tts_core.answers.keys import key, letter_key, text_key
 from tts_core.answers.patterns import fault, last_match
+from tts_core.answers.source_code import read_code
 from tts_core.answers.statements import statements
 from tts_core.errors import InvalidRequest
 from tts_core.model import Answer
@@ -43,6 +44,7 @@ def read_answer(text: str, answer_format: str, *, complete: bool = True) -> Answ
     - `boxed`: the last balanced `\\boxed{}` or `\\fbox{}`.
     - `choice`: one option letter, from a box, a statement or the final line.
     - `number`: the last boxed, else stated number, else the last number of the final line.
+    - `code`: the last fenced block, by its normalised source; a text that is nothing but code, too.
     - `json`: the last JSON value. `text`: the box or statement, else the whole text, as text.
     - `regex:PATTERN`: the last match (RE2), its first group if it has one.
 
@@ -121,6 +123,10 @@ def _json(text: str, _complete: bool) -> Answer | None:
     return Answer(key=f"json:{found[1]}", text=found[0]) if found else None
 
 
+def _code(text: str, complete: bool) -> Answer | None:
+    return read_code(text, complete=complete)
+
+
 def _text(text: str, complete: bool) -> Answer | None:
     whole = text.strip() if complete else None
     boxed = boxes(text)
@@ -135,4 +141,5 @@ _READERS: dict[str, Callable[[str, bool], Answer | None]] = {
     "number": _number,
     "json": _json,
     "text": _text,
+    "code": _code,
 }

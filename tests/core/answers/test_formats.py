@@ -22,7 +22,7 @@ def test_an_unknown_format_is_refused_under_its_field(answer_format: str) -> Non
 
 
 def test_a_refusal_lists_what_is_allowed() -> None:
-    with pytest.raises(InvalidRequest, match="auto, boxed, choice, number, json, text or regex:"):
+    with pytest.raises(InvalidRequest, match="auto, boxed, choice, number, json, text, code or regex:"):
         check_answer_format("latex")
 
 
