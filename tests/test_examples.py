@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from asking import in_turn
 from scripted_upstream import ScriptedUpstream, error, text
@@ -25,7 +28,7 @@ def run(service: Service, name: str, *arguments: str, status: int = 0) -> str:
 
 def test_there_is_an_example_for_each_that_is_tested() -> None:
     found = {file.stem for file in EXAMPLES.glob("*.py")}
-    assert found == {"simple_client", "batch_requests", "compare_strategies"}
+    assert found == {"simple_client", "batch_requests", "compare_strategies", "scorer"}
 
 
 @pytest.mark.parametrize("name", ["simple_client", "batch_requests", "compare_strategies"])
@@ -126,3 +129,23 @@ def test_the_comparison_shows_a_strategy_that_cannot_be_compared(
 def test_the_comparison_tells_an_error_in_one_line(service: Service, upstream: ScriptedUpstream) -> None:
     upstream.reply = lambda _call: error(400, message="Not today.")
     assert run(service, "compare_strategies", "--model", "m", status=1) == "error: Not today.\n"
+
+
+@contextmanager
+def scorer() -> Iterator[str]:
+    """Where the example's scorer is asked."""
+    command = [sys.executable, EXAMPLES / "scorer.py", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def test_the_scorer_prefers_a_short_answer_in_a_box() -> None:
+    said = ("It is \\boxed{42}.", "It is 42.", "It is, after all, \\boxed{42}.")
+    with scorer() as url:
+        asked = ({"model": "m", "messages": [], "answer": answer} for answer in said)
+        scores = [httpx.post(url, json=body, trust_env=False).json()["score"] for body in asked]
+    assert scores[1] < scores[2] < scores[0]
