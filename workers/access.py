@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from hmac import compare_digest
+from math import inf
 from secrets import token_hex, token_urlsafe
 from typing import Any, NamedTuple
 
@@ -140,6 +141,24 @@ class AccessKeys:
         found = self.store.hgetall(keys.spent(owner, day_of(now_s)))
         tokens, usd, runs = (found.get(name, 0) for name in (b"tokens", b"usd", b"runs"))
         return Spent(int(tokens), float(usd), int(runs))
+
+    def is_over(self, owner: str, now_s: float) -> bool:
+        """Whether an owner is a key that opens nothing any more. Owners of other kinds are never over."""
+        if not ID.fullmatch(owner):
+            return False
+        key = self.find(owner)
+        return key is None or key.has_ended(now_s)
+
+    def left_today(self, owner: str, now_s: float) -> float:
+        """How many tokens an owner may still spend today: infinite without a limit, none when its money is
+        spent."""
+        key = self.find(owner)
+        if key is None or (key.allowance.daily_tokens is None and key.allowance.daily_usd is None):
+            return inf
+        spent, allowed = self.spent(owner, now_s), key.allowance
+        if allowed.daily_usd is not None and spent.usd >= allowed.daily_usd:
+            return 0
+        return inf if allowed.daily_tokens is None else max(0, allowed.daily_tokens - spent.tokens)
 
     def revoke(self, key: AccessKey) -> None:
         """Have a key refused from now on."""

@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 
 from tts_core.model import Usage
 from workers import keys
+from workers.admission import Admission
 from workers.batch import Batch, Bits, End, Entry, Line, Refused, State, Table, files_of, run_of, unpacked
 from workers.json_fields import decode, encode
+from workers.queues import BATCH
 from workers.records import Ending, Submission
 from workers.runs import PARTS as RUN_PARTS
 from workers.runs import Runs
@@ -48,6 +50,7 @@ class Batches:
     def __init__(self, runs: Runs) -> None:
         self.runs = runs
         self.store = runs.store
+        self.admission = Admission(self.store, BATCH, lambda: 0)
         self.table = lru_cache(maxsize=TABLES_CACHED)(self._table)
 
     def add(self, batch: Batch, entries: Sequence[Entry]) -> None:
@@ -172,6 +175,7 @@ class Batches:
     def end(self, batch: Batch, end: End, usage: Usage) -> None:
         """Write down how a batch ended; its record is kept for its whole time from now on."""
         name = keys.batch(batch.id)
+        self.admission.release(batch.id)
         with self.store.pipeline(transaction=True) as pipe:
             pipe.hsetnx(name, "end", encode(end))
             pipe.hsetnx(name, "usage", encode(usage))

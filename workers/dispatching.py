@@ -7,11 +7,14 @@ its way, begin no line twice.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 
 import redis
 from kombu.exceptions import OperationalError
 
 from tts_core.model import Usage, Why
+from workers.access import AccessKeys
+from workers.admitting import bounded
 from workers.batch import End, State, indexes, run_of
 from workers.batches import AT_ONCE, Batches, Outcome, chunks
 from workers.files import Files
@@ -37,6 +40,7 @@ class Dispatcher:
         self.batches = Batches(runs)
         self.files = Files(runs)
         self.roster = Roster(runs.store)
+        self.access = AccessKeys(runs.store)
         # What is to last until its batch ends, however early it ended itself.
         self.lasting = Runs(runs.store, runs.open_s)
         self.unwell: dict[str, float] = {}
@@ -76,6 +80,8 @@ class Dispatcher:
         bits = self.batches.bits(state.batch)
         running = self.settle(state.batch.id, bits.running)
         waiting = bits.waiting
+        if self.access.is_over(state.batch.owner, time.time()):
+            self.batches.cancel(state.batch.id, time.time())
         if state.cancelling:
             self.stop(state.batch.id, running)
         elif time.time() < state.batch.expires_s:
@@ -108,24 +114,26 @@ class Dispatcher:
 
     def fill(self, state: State, running: Sequence[int], waiting: Sequence[int], share: int) -> None:
         """Begin lines in their order until as many traces are asked for as there is room for; one line
-        may ask for more."""
+        may ask for more. A key that has spent what it may waits for the next day."""
         traces = self.batches.table(state.batch.id).traces
+        left = self.access.left_today(state.batch.owner, time.time())
+        share = share if left else 0
         asked = sum(traces[index] for index in running)
         for index in waiting:
             if asked >= share:
                 break
-            self.dispatch(state, index)
+            self.dispatch(state, index, left)
             asked += traces[index]
 
-    def dispatch(self, state: State, index: int) -> None:
-        """Have a line begun, once."""
+    def dispatch(self, state: State, index: int, left_tokens: float) -> None:
+        """Have a line begun, once; it may spend what its key has left for the day."""
         batch = state.batch
         run_id = run_of(batch.id, index)
         if line := self.batches.line(batch.id, index):
             now_s = time.time()
             own_s = line.request.limits.deadline_s
             submission = Submission(
-                request=line.request,
+                request=line.request if left_tokens == inf else bounded(line.request, int(left_tokens)),
                 created_s=now_s,
                 deadline_s=min(now_s + own_s, batch.expires_s) if own_s else batch.expires_s,
                 request_id=f"req_{run_id}",

@@ -1,7 +1,8 @@
 """Files as clients see them: those they uploaded, and those that batches have come to have."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO
@@ -9,11 +10,14 @@ from uuid import uuid4
 
 from app.batches.lines import BatchLines
 from tts_core.errors import JobGone, UnknownJob
+from workers.access import Allowance
+from workers.admission import Admission, Claim
 from workers.answering import answering
-from workers.batch import State, batch_of, indexes
+from workers.batch import Batch, Entry, State, batch_of, indexes
 from workers.batches import Batches
 from workers.client import Client
 from workers.files import PREFIX, File, Files
+from workers.queues import BATCH
 
 PIECE_BYTES = 256 * 1024
 OUTPUT = "batch_output"
@@ -26,6 +30,16 @@ class Library:
         self.client = client
         self.files = Files(client.runs)
         self.batches = Batches(client.runs)
+        lines = client.settings.max_waiting_lines
+        self.admission = Admission(client.store, BATCH, lambda: lines)
+
+    @answering()
+    def add(self, batch: Batch, entries: Sequence[Entry], allowed: Allowance) -> None:
+        """Take a batch in, with all its lines. Raises what Admission.admit raises."""
+        now = replace(allowed, tokens_per_minute=None)  # its lines wait for their turn anyhow
+        if entries:
+            self.admission.admit(Claim(batch.id, batch.owner, len(entries), batch.expires_s, now))
+        self.batches.add(batch, entries)
 
     @answering()
     def upload(self, owner: str, stream: BinaryIO, facts: Mapping[str, Any]) -> File:

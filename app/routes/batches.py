@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, jsonify
 
-from app.asking import asker
+from app.asking import allowance, asker
 from app.batches.library import Library
 from app.batches.objects import batch_object
 from app.batches.reading import Reader
@@ -44,7 +44,8 @@ def create() -> Response:
     if library().batches.owner(batch_id) is None:
         file = input_file(body["input_file_id"])
         reader.read(lines(library().files.content(file.id)))
-        library().batches.add(batch_of(batch_id, body, reader), () if reader.problems else reader.entries)
+        entries = () if reader.problems else reader.entries
+        library().add(batch_of(batch_id, body, reader), entries, allowance())
         client.jobs.ask(who.owner, who.body, number, RETRIED_S)
     return jsonify(batch_object(own(batch_id)))
 
