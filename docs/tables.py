@@ -116,8 +116,11 @@ def syntax(name: str) -> str:
 
 
 def kind(schema: dict[str, Any]) -> str:
-    """The JSON type without null."""
+    """The JSON type without null; of a list with a limit how many there may be of what."""
     told = schema.get("type", [])
+    if "maxItems" in schema:
+        each = " ".join(filter(None, (kind(schema["items"]), limits(schema["items"]))))
+        return f"list of {schema['minItems']} to {schema['maxItems']}: {each}"
     types = [told] if isinstance(told, str) else told
     return " or ".join(word for word in types if word != "null")
 

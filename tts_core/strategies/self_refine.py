@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from tts_core.candidates import plain_vote, said, with_warning
-from tts_core.judging import NO_INSTRUCTIONS, JudgeTokens, judge_sampling, question_of, quoted
+from tts_core.judging import JUDGE_TOKENS, NO_INSTRUCTIONS, JudgeTokens, judge_sampling, question_of, quoted
 from tts_core.model import Plan, Request, Round, Sampling, Strategy, Trace
 from tts_core.registry import Bounds, FromBudget, strategy
 
@@ -52,7 +52,7 @@ def self_refine(
         "drafts that are refined side by side; by default a quarter of the budget",
     ] = None,
     refinements: Annotated[int, Bounds(0, 8), "how often a draft is revised at most"] = 3,
-    judge_max_tokens: JudgeTokens = 1024,
+    judge_max_tokens: JudgeTokens = JUDGE_TOKENS,
 ) -> Strategy:
     """Have a judge criticise each draft and the model write it anew, until there is nothing to improve."""
     writing = replace(request.sampling, keep_text=True)
