@@ -65,7 +65,7 @@ def test_the_winner_is_a_trace_that_holds_the_whole_text() -> None:
 
     vote = play(request("beam_search", **SMALL), Model(say))
     assert found[vote.winners[0]].startswith("step 3 of it all\n\nstep ")
-    assert found[vote.winners[0]].endswith("\n\n\\boxed{42}")
+    assert found[vote.winners[0]].endswith(" of it all\\boxed{42}")
 
 
 def test_only_finished_beams_vote_and_weigh_their_score() -> None:
@@ -90,6 +90,12 @@ def test_a_beam_that_has_nothing_to_add_is_asked_once_more_without_the_stop_word
     model = Model(say)
     assert play(request("beam_search", **SMALL), model).weighted_answer == "42"
     assert len(model.asked) == 4 + 2 + 1
+
+
+def test_the_rest_of_a_beam_is_asked_for_without_what_might_lure_it_beyond_its_end() -> None:
+    model = Model(lambda s, _: ("", 5.0) if s.prefill else ("thus", 5.0))
+    play(request("beam_search", **SMALL), model)
+    assert [sampling.prefill for sampling in model.asked[-3:]] == ["thus\n\n", "thus\n\n", "thus"]
 
 
 def test_a_beam_that_says_nothing_more_even_then_was_finished() -> None:

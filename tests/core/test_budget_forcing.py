@@ -73,6 +73,13 @@ def test_a_continuation_without_a_word_leaves_the_version_before_it() -> None:
     assert (vote.voters, vote.warnings) == ((0,), ())
 
 
+def test_a_continuation_that_loses_the_answer_leaves_the_version_before_it() -> None:
+    model = Model(lambda s, _: ", no." if s.prefill else "The capital of France is Paris.")
+    vote = play(request("budget_forcing", budget=2), model)
+    assert (vote.voters, vote.weighted_answer) == ((0,), "Paris")
+    assert "without coming to an answer again" in vote.warnings[0]
+
+
 def test_a_chain_that_thinks_too_long_has_to_give_its_answer() -> None:
     model = Model(lambda s, i: " \\boxed{42}" if s.prefill.endswith("Final Answer:") else cut(s, i))
     vote = play(request("budget_forcing", budget=2, waits=0, max_thinking_tokens=100), model)

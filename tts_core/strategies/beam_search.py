@@ -54,9 +54,10 @@ class Search:
         return going_on(self.request, self.prefill(beam), most, **stop)
 
     def rest(self, beam: Beam) -> Sampling:
-        """All that a beam still has to say."""
+        """All that a beam still has to say. Nothing is put behind its text: a model that was at its end
+        must be able to say nothing."""
         room = room_for(self.request, beam.tokens)
-        return going_on(self.request, self.prefill(beam), None if room is None else max(1, room))
+        return going_on(self.request, beam.text, None if room is None else max(1, room))
 
     def prefill(self, beam: Beam) -> str:
         """What a beam is to go on with: the separator that ended its step is not in its text."""
@@ -66,11 +67,10 @@ class Search:
     def grown(self, beam: Beam, traces: Sequence[Trace]) -> Iterator[Beam]:
         """What a beam has become by some continuations; itself when there is none."""
         usable = [trace for trace in traces if trace.usable]
-        prefill = self.prefill(beam)
-        for trace in usable:
-            if beam.trace is None or said_more(trace, prefill):
-                yield self.child(beam, trace)
-        if beam.trace and not any(said_more(trace, prefill) for trace in usable):
+        further = [trace for trace in usable if beam.trace is None or said_more(trace, beam.text)]
+        for trace in further:
+            yield self.child(beam, trace)
+        if beam.trace and not further:
             yield replace(beam, quiet=True, failed=not usable)
 
     def child(self, beam: Beam, trace: Trace) -> Beam:

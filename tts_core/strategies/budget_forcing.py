@@ -14,6 +14,7 @@ from tts_core.voting import cast_vote
 FINAL = "\n\nFinal Answer:"
 WORDS = ("Wait", "Hmm", "Alternatively")
 FAILED = "{} continuations failed; the version before each of them stands."
+LOST = "{} chains thought on without coming to an answer again; the answers before that stand."
 NO_ROOM = "max_tokens leaves no room to go on with an answer; it is the limit of the whole text."
 FEWER = "tts_budget {} leaves room for {} of {} waits: a chain is 1 trace and 1 more for each continuation."
 
@@ -59,10 +60,12 @@ class Forcing:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One line of thought: the trace that holds it, and what it is to go on with next (nothing: it has
-    come to its end). `tokens` and `waited` count over all its traces."""
+    """One line of thought: the trace that holds it, the last one that came to an answer (`voter`), and
+    what it is to go on with next (nothing: it has come to its end). `tokens` and `waited` count over all
+    its traces."""
 
     trace: Trace | None = None
+    voter: Trace | None = None
     prefill: str = ""
     most_tokens: int | None = None
     tokens: int = 0
@@ -76,7 +79,8 @@ class Chain:
         if trace is None or not trace.usable or (self.trace and not said_more(trace, self.prefill)):
             failed = self.trace is not None and (trace is None or not trace.usable)
             return replace(self, prefill="", ended=True, failed=failed)
-        return replace(self, trace=trace, tokens=self.tokens + trace.tokens)
+        voter = trace if trace.answer or not (self.voter and self.voter.answer) else self.voter
+        return replace(self, trace=trace, voter=voter, tokens=self.tokens + trace.tokens)
 
 
 @strategy("budget_forcing", paper="Muennighoff et al. 2025, arXiv 2501.19393", needs=("prefill",))
@@ -106,7 +110,7 @@ def budget_forcing(
         asked += len(going)
         for number, chain in zip(going, further, strict=True):
             chains[number] = forcing.next(chain)
-    voters = [chain.trace for chain in chains if chain.trace]
+    voters = [chain.voter for chain in chains if chain.voter]
     vote = cast_vote(voters, MEASURES["mean"], keep_all, weighted=False)
     told = warnings_of(chains)
     if granted < waits:
@@ -129,5 +133,10 @@ def least(*limits: int | None) -> int | None:
 def warnings_of(chains: Sequence[Chain]) -> tuple[str, ...]:
     """What became of the continuations."""
     failed = sum(chain.failed for chain in chains)
-    told = (FAILED.format(failed),) if failed else ()
-    return (*told, NO_ROOM) if any(chain.cramped for chain in chains) else told
+    lost = sum(chain.voter is not chain.trace for chain in chains)
+    told = {
+        FAILED.format(failed): failed,
+        LOST.format(lost): lost,
+        NO_ROOM: any(chain.cramped for chain in chains),
+    }
+    return tuple(word for word, holds in told.items() if holds)
