@@ -7,6 +7,7 @@ ready. What takes too long is `false`; what the alarm cannot interrupt, the kern
 
 import json
 import logging
+import math
 import resource
 import signal
 import sys
@@ -14,8 +15,7 @@ import warnings
 from functools import lru_cache
 from typing import Any
 
-ALARM_CPU_S = 0.4
-LAST_CPU_S = 3
+LAST_CPU_S = 2
 MEMORY_BYTES = 1 << 30
 DIGITS = 40
 NEGLIGIBLE = 10**-30
@@ -26,7 +26,8 @@ class Expired(BaseException):
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer until the input ends; the one argument is the processor time that a comparison has."""
+    alarm_s = float(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGPROF, expire)
     logging.disable(logging.CRITICAL)
@@ -34,7 +35,7 @@ def main() -> None:
     compare([r"\sqrt{8}", r"2\sqrt{2}"])
     say(None)
     for line in sys.stdin.buffer:
-        say(in_time(json.loads(line)))
+        say(in_time(json.loads(line), alarm_s))
 
 
 def say(word: bool | None) -> None:
@@ -48,13 +49,13 @@ def expire(*_: object) -> None:
     raise Expired
 
 
-def in_time(expressions: list[str]) -> bool | None:
+def in_time(expressions: list[str], alarm_s: float) -> bool | None:
     """Compare; None when time or memory ran out. The kernel ends the process when it computes on."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    bound = int(spent.ru_utime + spent.ru_stime) + LAST_CPU_S
+    bound = int(spent.ru_utime + spent.ru_stime) + math.ceil(alarm_s) + LAST_CPU_S
     resource.setrlimit(resource.RLIMIT_CPU, (bound, resource.RLIM_INFINITY))
     try:
-        signal.setitimer(signal.ITIMER_PROF, ALARM_CPU_S)
+        signal.setitimer(signal.ITIMER_PROF, alarm_s)
         try:
             return compare(expressions)
         finally:
@@ -74,15 +75,16 @@ def compare(expressions: list[str]) -> bool:
 
 @lru_cache(maxsize=256)
 def read(latex: str) -> Any:
-    """The expression, its decimals exact."""
+    """The expression, its decimals exact and its i the imaginary unit."""
     from latex2sympy2_extended import latex2sympy  # noqa: PLC0415 - half a second, and only in this process
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig  # noqa: PLC0415
-    from sympy import Float, Rational  # noqa: PLC0415
+    from sympy import Float, I, Rational  # noqa: PLC0415
 
     config = ConversionConfig(lowercase_symbols=False)
-    found = latex2sympy(latex, is_real="i" not in latex, conversion_config=config)
+    found = latex2sympy(latex, is_real=True, conversion_config=config)
     exact = {number: Rational(str(number)) for number in found.atoms(Float)}
-    return found.xreplace(exact)
+    imaginary = {symbol: I for symbol in found.free_symbols if symbol.name == "i"}
+    return found.xreplace(exact | imaginary)
 
 
 def equal(one: Any, other: Any) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from workers import comparing
 
 WATCHDOG_S = 1.0
+ALARM = 0.4
 DYING_S = 30.0
 COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(comparing.__file__)))
 KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -30,7 +31,9 @@ class Child:
     gevent as well as bounded, and which the child finds closed when its parent is gone, however it went.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watchdog_s: float = WATCHDOG_S) -> None:
+        """A question has `watchdog_s`, of which the child itself takes ALARM in processor time."""
+        self.watchdog_s = watchdog_s
         self.process: subprocess.Popen[bytes] | None = None
         self.line: socket.socket | None = None
         self.is_new = True
@@ -59,7 +62,7 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                COMMAND,
+                (*COMMAND, str(self.watchdog_s * ALARM)),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
@@ -76,9 +79,9 @@ class Child:
         """
         assert self.line  # noqa: S101 - says so to the type checker
         try:
-            self.line.settimeout(WATCHDOG_S)
+            self.line.settimeout(self.watchdog_s)
             self.line.sendall(json.dumps(expressions).encode() + b"\n")
-            return self.hear(WATCHDOG_S)
+            return self.hear(self.watchdog_s)
         except OSError as error:
             self.stop()
             self.start()

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from tts_core.answers.equivalence import Clustering, cluster
 from tts_core.answers.shapes import same_meaning
-from workers.comparing_child import Child, NotReady, Unanswered
+from workers.comparing_child import WATCHDOG_S, Child, NotReady, Unanswered
 
 CHILDREN = 2
 CLOSING_S = 2.0
@@ -46,12 +46,14 @@ class Allowance:
 class Equivalence:
     """Compares answers for all closings of a process. Without Math-Verify all different keys differ."""
 
-    def __init__(self, children: int = CHILDREN, closing_s: float = CLOSING_S) -> None:
+    def __init__(
+        self, children: int = CHILDREN, closing_s: float = CLOSING_S, watchdog_s: float = WATCHDOG_S
+    ) -> None:
         self.closing_s = closing_s
         self.installed = find_spec("math_verify") is not None
         self.verdicts: dict[tuple[str, str], bool | None] = {}
         self.quarantined: dict[str, None] = {}
-        self.children = [Child() for _ in range(children)]
+        self.children = [Child(watchdog_s) for _ in range(children)]
         self.idle: LifoQueue[Child] = LifoQueue()
         for child in reversed(self.children):
             self.idle.put(child)

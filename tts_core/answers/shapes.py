@@ -68,7 +68,7 @@ def _are_sets(kind: str, other: str) -> bool:
     """Whether order does not count between these two; a double sign stands for a bare list, too."""
     if kind == other:
         return kind.startswith("set")
-    return sorted((kind, other)) in (["list", _DOUBLE], [_BRACES, _DOUBLE])
+    return {kind, other} in ({_DOUBLE, "list"}, {_DOUBLE, _BRACES})
 
 
 def _paired(one: list[Tokens], other: list[Tokens], same: Same, nesting: int) -> bool:
@@ -83,10 +83,14 @@ def _paired(one: list[Tokens], other: list[Tokens], same: Same, nesting: int) ->
 
 
 def _same_expression(one: Tokens, other: Tokens, same: Same) -> bool:
-    if relations(one) != relations(other) or not (is_plain(one) and is_plain(other)):
+    if relations(one) != relations(other) or not (_is_fit(one) and _is_fit(other)):
         return False
     spelt = latex(one), latex(other)
     return spelt[0] is not None and spelt[1] is not None and _logs(one, other) and same(spelt[0], spelt[1])
+
+
+def _is_fit(tokens: Tokens) -> bool:
+    return read_number(spell(tokens)) is not None or is_plain(tokens)
 
 
 def _logs(one: Tokens, other: Tokens) -> bool:
