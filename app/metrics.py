@@ -38,7 +38,7 @@ def counted() -> CollectorRegistry:
     if FOLDER not in os.environ:
         return HTTP
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry)
     return registry
 
 

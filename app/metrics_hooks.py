@@ -7,4 +7,4 @@ from prometheus_client.multiprocess import mark_process_dead
 
 def child_exit(_server: Any, worker: Any) -> None:
     """A web process has ended, or was killed; what it has counted stays."""
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    mark_process_dead(worker.pid)

@@ -4,11 +4,13 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from workers import keys
 from workers.client import SILENT_S
@@ -105,12 +107,11 @@ def histogram(family: Family, values: dict[Key, float]) -> Metric:
     series: defaultdict[Key, dict[str, float]] = defaultdict(dict)
     for (*labels, bound), value in values.items():
         series[tuple(labels)][bound] = value
-    for labels, counts in series.items():
+    for key, counts in series.items():
         total = counts.pop(SUM, 0.0)
         bounds = {float(bound): count for bound, count in counts.items()}
-        buckets, so_far = [], 0.0
-        for bound in sorted({*family.bounds, *bounds, math.inf}):
-            so_far += bounds.get(bound, 0.0)
-            buckets.append(("+Inf" if bound == math.inf else f"{bound:g}", so_far))
-        found.add_metric(labels, buckets, total)
+        edges = sorted({*family.bounds, *bounds, math.inf})
+        so_far = accumulate(bounds.get(edge, 0.0) for edge in edges)
+        buckets = [(floatToGoString(edge), count) for edge, count in zip(edges, so_far, strict=True)]
+        found.add_metric(key, buckets, total)
     return found
