@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from tts_core.model import Json, Request, Sampling
+from tts_core.model import Finish, Json, Request, Sampling, Trace
 from tts_core.registry import Bounds
 
 JudgeTokens = Annotated[int, Bounds(1), "max_tokens of a judge call; a judge that thinks aloud needs more"]
 JUDGE_TOKENS = 512
 
+COMPLETION_LIMIT = "max_completion_tokens"
 OF_THE_QUESTION_ONLY = frozenset(
     {
         *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format"),
-        *("stop", "logit_bias", "max_completion_tokens", "presence_penalty", "frequency_penalty"),
+        *("stop", "logit_bias", "max_tokens", COMPLETION_LIMIT, "presence_penalty", "frequency_penalty"),
     }
 )
 CUT = "\n[...]\n"
@@ -31,15 +32,17 @@ def judge_sampling(request: Request, prompt: str, *, max_tokens: int = 512) -> S
     """A call that has the judge answer `prompt`, as certain as it can be (temperature 0).
 
     What was asked for the question's own answer (tools, formats, stop words, penalties) is left out;
-    what the upstream needs besides (`chat_template_kwargs`, ...) stays.
+    what the upstream needs besides (`chat_template_kwargs`, ...) stays, as does the name under which it is
+    told the most tokens.
     """
     own = request.sampling
+    limit = COMPLETION_LIMIT if COMPLETION_LIMIT in own.parameters else "max_tokens"
     kept = {name: value for name, value in own.parameters.items() if name not in OF_THE_QUESTION_ONLY}
     return replace(
         own,
         model=request.judge_model or own.model,
         messages=({"role": "user", "content": prompt},),
-        parameters={**kept, "temperature": 0.0, "top_p": 1.0, "max_tokens": max_tokens},
+        parameters={**kept, "temperature": 0.0, "top_p": 1.0, limit: max_tokens},
         top_logprobs=0,
         stop_below=None,
         require_logprobs=False,
@@ -83,6 +86,11 @@ def quoted(text: str, name: str, *, most_characters: int = 8000) -> str:
         text = text[:half] + CUT + text[-half:]
     inside = re.sub(rf"<(?=[\s/]*{re.escape(name)})", "< ", text, flags=re.IGNORECASE)
     return f"<{name}>\n{inside}\n</{name}>"
+
+
+def word_of(verdict: Trace) -> str:
+    """What a judge said; nothing when it failed, or was cut off before it came to its verdict."""
+    return verdict.text if verdict.usable and verdict.finish is not Finish.LENGTH else ""
 
 
 def last_number(text: str, lowest: float, highest: float) -> float | None:

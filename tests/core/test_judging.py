@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tts_core.judging import chosen, judge_sampling, last_number, question_of, quoted
+from tts_core.judging import chosen, judge_sampling, last_number, question_of, quoted, word_of
 from tts_core.model import Finish, Sampling, Trace
 from tts_core.testing import request, trace
 from tts_core.voting import elect
@@ -27,6 +27,18 @@ def test_the_judge_is_the_model_of_the_question_unless_another_is_named(
     judge_model: str | None, expected: str
 ) -> None:
     assert judge_sampling(replace(request("single"), judge_model=judge_model), "?").model == expected
+
+
+def test_a_judge_is_told_its_most_tokens_by_the_name_that_the_question_used() -> None:
+    asked = request("single")
+    asked = replace(asked, sampling=replace(asked.sampling, parameters={"max_completion_tokens": 9000}))
+    parameters = judge_sampling(asked, "?", max_tokens=7).parameters
+    assert (parameters["max_completion_tokens"], "max_tokens" in parameters) == (7, False)
+
+
+@pytest.mark.parametrize("finish", [Finish.LENGTH, Finish.STOPPED, Finish.FAILED])
+def test_a_judge_that_did_not_come_to_its_end_has_said_nothing(finish: Finish) -> None:
+    assert word_of(trace("First I count 3", finish=finish)) == ""
 
 
 def test_a_conversation_becomes_one_text_that_names_what_is_no_text() -> None:

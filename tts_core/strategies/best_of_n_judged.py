@@ -16,7 +16,7 @@ from tts_core.candidates import (
     unread,
     with_warning,
 )
-from tts_core.judging import NO_INSTRUCTIONS, judge_sampling, last_number, question_of, quoted
+from tts_core.judging import NO_INSTRUCTIONS, judge_sampling, last_number, question_of, quoted, word_of
 from tts_core.model import Plan, Request, Round, Sampling, Strategy, Trace, Vote
 from tts_core.scorers import HTTP, JUDGE, score_in, scorer_sampling
 
@@ -110,7 +110,7 @@ def value_of(verdict: Trace, jury: Jury) -> float | None:
     """The score in a call's answer; None when it has none."""
     if jury.scorer != JUDGE:
         return score_in(verdict)
-    return last_number(verdict.text, 0, BEST_GRADE) if verdict.usable else None
+    return last_number(word_of(verdict), 0, BEST_GRADE)
 
 
 def settled(traces: Sequence[Trace], plain: Vote, candidates: Sequence[Candidate], scores: Scores) -> Vote:

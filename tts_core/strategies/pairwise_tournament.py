@@ -22,6 +22,7 @@ from tts_core.judging import (
     judge_sampling,
     question_of,
     quoted,
+    word_of,
 )
 from tts_core.model import Plan, Request, Round, Strategy, Trace
 from tts_core.registry import Bounds, strategy
@@ -111,11 +112,7 @@ def paired(seeds: Sequence[Candidate]) -> list[Pair]:
 def read(verdicts: Sequence[Trace], first: int) -> dict[int, str]:
     """The verdicts that can be read, by the place of their call in its round; `first` is the run-wide
     index of the round's first call."""
-    words = {
-        verdict.index - first: chosen(verdict.text, (FIRST, SECOND, TIE))
-        for verdict in verdicts
-        if verdict.usable
-    }
+    words = {verdict.index - first: chosen(word_of(verdict), (FIRST, SECOND, TIE)) for verdict in verdicts}
     return {place: word for place, word in words.items() if word}
 
 

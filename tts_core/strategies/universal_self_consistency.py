@@ -13,6 +13,7 @@ from tts_core.judging import (
     judge_sampling,
     question_of,
     quoted,
+    word_of,
 )
 from tts_core.model import Plan, Request, Strategy, Trace
 from tts_core.registry import Bounds, strategy
@@ -47,7 +48,7 @@ def universal_self_consistency(
     shown = entrants[:MOST_SHOWN]
     verdicts = yield Plan((judge_sampling(request, prompt(request, shown), max_tokens=judge_max_tokens),))
     names = {str(number): trace for number, trace in enumerate(shown, start=1)}
-    name = next((chosen(word.text, tuple(names)) for word in verdicts.traces if word.usable), None)
+    name = next((chosen(word_of(verdict), tuple(names)) for verdict in verdicts.traces), None)
     if name is None:
         return with_warning(plain, UNREAD)
     vote = elect(round_.traces, {trace.index: float(trace is names[name]) for trace in entrants})
