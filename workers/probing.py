@@ -15,8 +15,9 @@ from tts_core.tracing import Chunk
 from workers.answering import answering
 from workers.call import GO_ON
 from workers.capabilities import Capabilities, Known
-from workers.settings import Settings, Upstream
+from workers.settings import Settings
 from workers.upstream import answered, patience, payloads, url_of
+from workers.upstreams import Upstream
 from workers.wire import read_chunk
 
 WITHIN_S = 10.0
@@ -148,12 +149,11 @@ class Probe:
         self.calls += 1
         left_s = self.left_s()
         streaming = {"stream": True, "stream_options": {"include_usage": True}}
-        model = self.model.removeprefix(self.upstream.drops_prefix)
         request = httpx.Request(
             "POST",
             url_of(self.upstream.base_url, "/chat/completions"),
             headers={"Content-Type": "application/json"},
-            content=msgspec.json.encode({**body, **streaming, "model": model}),
+            content=msgspec.json.encode({**body, **streaming, "model": self.upstream.name_of(self.model)}),
             extensions=patience(left_s),
         )
         with answered(self.upstream, request) as response:
@@ -263,6 +263,6 @@ class Prober:
         with answering():
             self.found.keep(self.upstream(found.model).base_url, found, ttl_s)
 
-    def upstream(self, model: str) -> Upstream:  # noqa: ARG002 - there is one for all models
+    def upstream(self, model: str) -> Upstream:
         """Who serves a model."""
-        return self.settings.upstream
+        return self.settings.upstreams.route(model)

@@ -9,7 +9,7 @@ from scripted_upstream import Call, Reply, ScriptedUpstream, error, going_on, ha
 
 from workers.capabilities import Capabilities
 from workers.probing import BEGUN, GO_ON, NAMES, Probe
-from workers.settings import Upstream
+from workers.upstreams import Upstream
 
 WEEK = "Monday, Tuesday, Wednesday, Thursday"
 
