@@ -30,11 +30,11 @@ def check_strategy_permitted(name: str) -> None:
 
 
 def may_use(fields: Mapping[str, Any], model: str) -> bool:
-    """Whether the caller's key allows what a preset stands for when `model` is asked."""
+    """Whether the caller's key allows what a preset or a suffix stands for when `model` is asked."""
     allowed = allowance()
-    most = allowed.max_budget
+    most, strategy = allowed.max_budget, fields.get("tts_strategy")
     return (
         allowed.has_model(model)
-        and allowed.has_strategy(fields.get("tts_strategy", ""))
+        and (strategy is None or allowed.has_strategy(strategy))
         and (most is None or fields.get("tts_budget", 1) <= most)
     )

@@ -13,6 +13,7 @@ import msgspec
 
 from app.capabilities import HARD
 from app.errors import body_of, meaning_of
+from app.permits import check_permitted
 from app.questions import find_strategy, models_of, read_question
 from app.routes.chat import MOST_NESTED, nested_deeper
 from app.schemas.chat import load_chat
@@ -138,6 +139,7 @@ class Reader:
             question = read_question(load_chat(body), self.strategy, self.settings)
             if question.stream:
                 raise InvalidRequest("There is no streaming in a batch.", param="stream")
+            check_permitted(question.request)
             self.check(question.request)
         except ChorusError as error:
             return Entry(custom_id, refused=Refused(meaning_of(error).status, body_of(error)))

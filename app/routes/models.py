@@ -2,11 +2,14 @@
 strategy and preset."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from app.asking import allowance
 from app.capabilities import capabilities_of, check_needs
+from app.permits import check_permitted, may_use
 from app.presets import presets, unfold
 from app.questions import models_of, split_model
 from tts_core.errors import UnknownModel, UpstreamError
@@ -22,13 +25,22 @@ STARTED = int(time.time())
 @blueprint.get("/v1/models")
 @blueprint.get("/v1/<strategy>/models")
 def index(strategy: str | None = None) -> Response:  # noqa: ARG001 - the same list under every base URL
-    """List the models."""
+    """List the models that the caller may use."""
     client: Client = current_app.extensions["chorus"]
-    plain, names = listed(client), presets(client.settings)
+    plain, bundles = listed(client), bundles_of(client.settings)
+    qualified = [
+        {**model, "id": f"{model['id']}@{suffix}"}
+        for model in plain
+        for suffix, fields in bundles.items()
+        if may_use(fields, model["id"])
+    ]
     taken = {model["id"] for model in plain}
-    bare = [preset_alone(name) for name in names if name not in taken]
-    suffixes = (*strategies(), *names)
-    qualified = [{**model, "id": f"{model['id']}@{suffix}"} for model in plain for suffix in suffixes]
+    default = client.settings.default_model
+    bare = [
+        preset_alone(name)
+        for name, preset in presets(client.settings).items()
+        if name not in taken and may_use(preset.fields, preset.model or default)
+    ]
     return jsonify({"object": "list", "data": plain + bare + qualified})
 
 
@@ -37,7 +49,9 @@ def index(strategy: str | None = None) -> Response:  # noqa: ARG001 - the same l
 def show(name: str, strategy: str | None = None) -> Response:  # noqa: ARG001 - as above
     """Show one model, also with the suffix of a strategy or a preset, or a preset by itself."""
     client: Client = current_app.extensions["chorus"]
-    plain, _ = split_model(name, client.settings)
+    plain, fields = split_model(name, client.settings)
+    if not may_use(fields, plain):
+        raise unknown(plain)
     _, preset = unfold(name, client.settings)
     more: dict[str, Any] = {"preset": preset.told(plain)} if preset else {}
     if preset and preset.name == name:
@@ -49,16 +63,26 @@ def show(name: str, strategy: str | None = None) -> Response:  # noqa: ARG001 - 
     raise unknown(plain)
 
 
+def bundles_of(settings: Settings) -> dict[str, Mapping[str, Any]]:
+    """What may stand behind the @ of a model's name, and the fields that it stands for."""
+    plain = {name: {"tts_strategy": name} for name in strategies()}
+    return {**plain, **{name: preset.fields for name, preset in presets(settings).items()}}
+
+
 def preset_alone(name: str) -> dict[str, Any]:
     """A preset as a model."""
     return {"id": name, "object": "model", "created": STARTED, "owned_by": "chorus"}
 
 
 def listed(client: Client) -> list[dict[str, Any]]:
-    """The models in OpenAI's shape. Raises UpstreamError when only the upstream could tell."""
+    """The models that the caller may use, in OpenAI's shape.
+
+    Raises UpstreamError when only the upstream could tell.
+    """
     default = {"id": client.settings.default_model, "created": STARTED}
     found = [default, *client.listing.everything()]
-    return [described(model) for model in {model["id"]: model for model in found}.values()]
+    allowed = {model["id"]: model for model in found if allowance().has_model(model["id"])}
+    return [described(model) for model in allowed.values()]
 
 
 def described(model: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +98,7 @@ def check_models(request: Request, client: Client) -> None:
 
     Raises UnknownModel, InvalidRequest.
     """
+    check_permitted(request)
     for name, parameter in models_of(request).items():
         check_model(name, client, parameter)
     check_needs(request, client)

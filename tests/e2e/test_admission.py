@@ -7,6 +7,7 @@ from threading import Event
 import httpx
 import pytest
 from asking import ask
+from batching import hand_in, line
 from jobs import Jobs
 from keyed import client_of, jobs_of
 from openai import InternalServerError, RateLimitError
@@ -98,8 +99,6 @@ def test_a_line_that_is_full_is_full_for_everybody(narrow: Service, gate: Event)
 
 
 def test_batches_wait_in_a_line_of_their_own(narrow: Service, gate: Event) -> None:
-    from batching import hand_in, line
-
     jobs = jobs_of(narrow)
     filled(jobs, SHARE)
     token = jobs.http.headers["authorization"].removeprefix("Bearer ")

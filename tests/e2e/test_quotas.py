@@ -10,7 +10,7 @@ from asking import QUESTION, ask
 from batching import ended, hand_in, line, read
 from jobs import Jobs
 from keyed import client_of, made_for
-from openai import OpenAI, PermissionDeniedError, RateLimitError
+from openai import NotFoundError, OpenAI, PermissionDeniedError, RateLimitError
 from scripted_upstream import ScriptedUpstream, hang, text
 from service import Service
 
@@ -110,6 +110,9 @@ def test_what_is_not_said_is_chosen_within_what_the_key_allows(clients: Clients)
 def test_lists_show_what_the_key_may_use(clients: Clients, shared: Service) -> None:
     client = clients(models=("m",), strategies=("single",))
     assert {model.id for model in client.models.list()} == {"m", "m@single"}
+    for hidden in ("m@cisc", "max", "other"):
+        with pytest.raises(NotFoundError):
+            client.models.retrieve(hidden)
     found = client.get("/strategies", cast_to=object)
     assert [strategy["id"] for strategy in found["data"]] == ["single"]  # type: ignore[index]
 
