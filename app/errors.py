@@ -40,6 +40,7 @@ TABLE: Mapping[type[ChorusError], Meaning] = {
     errors.ShareTaken: Meaning(429, "rate_limit_error"),
     errors.UpstreamBusy: Meaning(429, "rate_limit_error"),
     errors.UpstreamTimeout: Meaning(504, "server_error"),
+    errors.UpstreamDown: Meaning(503, "service_unavailable_error"),
     errors.UpstreamUnreachable: Meaning(502, "server_error"),
     errors.UpstreamError: Meaning(502, "server_error"),
     errors.DeadlinePassed: Meaning(504, "server_error"),

@@ -12,6 +12,7 @@ ChorusError
     UpstreamRefused     it answered 4xx                  same meaning; a refused server-side key is our 502
     UpstreamBusy        429 / 503 after retries          429 + Retry-After
     UpstreamUnreachable no answer, or a broken one       502
+      UpstreamDown      it kept failing, not asked       503 + Retry-After
     UpstreamTimeout     silent for too long              504
   NoAnswer              the run ended, nobody usable     504 at the deadline, else 502
   Overloaded            our queue is full or away        503 + Retry-After
@@ -113,6 +114,12 @@ class UpstreamUnreachable(UpstreamError):
     """The upstream could not be reached, broke off, or sent something unreadable."""
 
     code = "upstream_unreachable"
+
+
+class UpstreamDown(UpstreamUnreachable):
+    """The upstream kept failing and is left alone for a while: it was not asked."""
+
+    code = "upstream_down"
 
 
 class UpstreamTimeout(UpstreamError):

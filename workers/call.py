@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from tts_core.model import Sampling
 from tts_core.tracing import Chunk, TraceBuilder
 from workers.records import NOTHING_YET, Carried
-from workers.settings import Upstream
+from workers.turns import Turns
+from workers.upstreams import Upstream
 
 SEED_SPACE = 2**31 - 1
 GO_ON = {"continue_final_message": True, "add_generation_prompt": False}
@@ -23,8 +24,8 @@ class Observer(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A sampling with all that it needs outside the domain. `others` are asked when the upstream cannot
-    serve it, in this order. `deadline_s` is on the epoch; `carried` is
-    what the trace has cost elsewhere, `lost` that a worker went away with it."""
+    serve it, in this order; calls of a `batch` wait behind all others for their turn. `deadline_s` is on
+    the epoch; `carried` is what the trace has cost elsewhere, `lost` that a worker went away with it."""
 
     sampling: Sampling
     index: int
@@ -33,6 +34,8 @@ class Call:
     upstream: Upstream
     timeout_s: float
     others: tuple[Upstream, ...] = ()
+    turns: Turns | None = None
+    batch: bool = False
     retries: int
     request_id: str = ""
     carried: Carried = NOTHING_YET

@@ -19,6 +19,26 @@ def run(run_id: str, part: str = "") -> str:
     return f"chorus:run:{run_id}:{part}" if part else f"chorus:run:{run_id}"
 
 
+def gate(upstream: str, part: str) -> str:
+    """Who calls an upstream and who waits to; `part` is held, waiting, seen or state."""
+    return f"chorus:gate:{upstream}:{part}"
+
+
+def gate_told(process: str) -> str:
+    """The list in which a worker process is told of places at gates."""
+    return f"chorus:gate-told:{process}"
+
+
+def breaker(upstream: str) -> str:
+    """How often an upstream has failed, and until when it is left alone."""
+    return f"chorus:breaker:{upstream}"
+
+
+def breaker_probe(upstream: str) -> str:
+    """There while one call finds out whether an upstream serves again."""
+    return f"chorus:breaker:{upstream}:probe"
+
+
 def models(upstream: str) -> str:
     """What an upstream lists."""
     return f"chorus:models:{upstream}"

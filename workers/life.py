@@ -20,10 +20,11 @@ from workers.metrics_calls import FLUSH_S, calls
 from workers.queues import BATCH_CONTROL, CONTROL
 from workers.roster import Roster
 from workers.store import connect
-from workers.tasks import begin, claims, rounds, runs, stops
+from workers.tasks import begin, claims, rounds, runs, stops, turns
 
 BEAT_S = 2.0
 TELL_S = 1.0
+BREAKERS_S = 1.0
 LOOK_S = 0.05
 DISPATCH_S = 0.2
 LOOKING = 16
@@ -50,6 +51,8 @@ def live(sender: Any, **_: Any) -> None:
     repeat(BEAT_S, beat, name="heartbeat", at_once=stops().leaving)
     repeat(TELL_S, tell_what_is_held, name="held")
     repeat(FLUSH_S, partial(calls.flush, roster.store), name="numbers")
+    if watched := [u for u in settings.upstreams.by_name.values() if u.breaker]:
+        repeat(BREAKERS_S, partial(turns().breakers.look, watched), name="breakers")
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
         repeat(DISPATCH_S, Dispatcher(runs(), begin_line).look, name="batches")

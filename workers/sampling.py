@@ -1,29 +1,34 @@
 """One trace: call, read, retry, stop. Expected failures end as values; nothing here raises them."""
 
-import random
+import logging
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import NamedTuple
 
-from tts_core.errors import UpstreamBusy, UpstreamError, UpstreamRefused, UpstreamUnreachable
-from tts_core.model import Fault, Finish, Sampling, Trace, Usage, Why
+from tts_core.errors import (
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamUnreachable,
+)
+from tts_core.model import Fault, Finish, Trace, Why
 from tts_core.tracing import Chunk, TraceBuilder
+from workers.account import Account, HandedBack, price_of
 from workers.call import Call
 from workers.metrics_calls import observed
 from workers.pacing import gather, give_way, in_flight
-from workers.records import NOTHING, Carried, StoredPlan, Text
+from workers.records import StoredPlan, Text
+from workers.retrying import has_relayed, instead_of, pause, refuses_logprobs
 from workers.scoring import stream_score
 from workers.stopping import Watch
 from workers.transport import Hooks
+from workers.turns import Stopped, Turn
 from workers.upstream import stream_chat
 from workers.wire import raw_logprobs
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 60.0
 UPSTREAM_FINISHES = frozenset(Finish) - {Finish.STOPPED, Finish.FAILED}
-LOST = "A worker was lost while it sampled this trace; what that attempt had cost is not in the usage."
+log = logging.getLogger(__name__)
 NO_LOGPROBS = "The upstream refused logprobs; the trace was sampled without them."
 
 
@@ -43,43 +48,6 @@ class End(NamedTuple):
     fault: UpstreamError | None = None
 
 
-@dataclass(slots=True)
-class Account:
-    """What all attempts of a trace have cost so far."""
-
-    usage: Usage = NOTHING
-    unreported: int = 0
-    blind: int = 0
-    attempts: int = 0
-    first_token_s: float | None = None
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, call: Call) -> "Account":
-        """What the trace had cost before it came here."""
-        carried = call.carried
-        notes = (LOST,) if call.lost else ()
-        return cls(carried.usage, carried.unreported, carried.blind, carried.attempts, notes=notes)
-
-    def settle(self, builder: TraceBuilder) -> None:
-        """Add an attempt: the upstream's own account, else the tokens that arrived."""
-        count = builder.counted_tokens
-        if builder.usage:
-            self.usage += builder.usage
-        elif count:
-            self.usage += Usage(completion_tokens=count, total_tokens=count)
-            self.unreported += count
-            self.blind += 1
-
-
-class HandedBack(Exception):
-    """Another process is to have the trace; what it has cost so far."""
-
-    def __init__(self, account: Account) -> None:
-        super().__init__()
-        self.carried = Carried(account.usage, account.unreported, account.blind, account.attempts)
-
-
 def sample(call: Call, watch: Watch) -> Sampled:
     """Sample one trace, with retries, until it ends, is stopped or has failed for good.
 
@@ -93,7 +61,7 @@ def sample(call: Call, watch: Watch) -> Sampled:
         account.attempts += 1
         builder = TraceBuilder(call.sampling)
         fault = attempt(call, builder, account, watch)
-        account.settle(builder)
+        account.settle(builder, price_of(call))
         if end := end_of(builder, fault, watch):
             return told(call, builder, account, end, started)
         if watch.handed_back and has_relayed(call, builder):
@@ -104,38 +72,53 @@ def sample(call: Call, watch: Watch) -> Sampled:
             account.notes += (NO_LOGPROBS,)
             call = replace(call, sampling=replace(call.sampling, top_logprobs=0))
             continue
-        pause_s = pause(call, builder, account.attempts, fault)
+        pause_s = pause(call, builder, account.attempts - account.elsewhere, fault)
         if pause_s is None:
-            return told(call, builder, account, End(Finish.FAILED, fault=fault), started)
+            other = instead_of(call, builder, fault)
+            if other is None:
+                return told(call, builder, account, End(Finish.FAILED, fault=fault), started)
+            account.turn_to(call, other)
+            call = other
+            continue
         if watch.stopped.wait(pause_s) and watch.why:
             return told(call, builder, account, End(Finish.STOPPED, watch.why), started)
 
 
 def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -> UpstreamError | None:
     """One upstream call, read to its end or until the trace is to stop; what went wrong, if anything."""
-    asked_s = time.monotonic()
     try:
         with (
+            turn_of(call, builder, watch) as turn,
             in_flight.one_more(),
             observed(call, account, watch),
             opened(call, Hooks(watch.connected, gather)) as chunks,
         ):
             guard: StoredPlan | None = None
             for reads, chunk in enumerate(chunks):
+                turn.served()
                 builder.add(chunk)
                 if watch.guard and watch.guard is not guard:
                     guard = watch.guard
                     builder.guard(guard.sampling(call.index))
                 show(call, builder, chunk)
                 if account.first_token_s is None and builder.counted_tokens:
-                    account.first_token_s = time.monotonic() - asked_s
+                    account.first_token_s = time.monotonic() - turn.began_s
                 watch.tokens = builder.counted_tokens
                 if watch.why or watch.handed_back or builder.below:
                     break
                 give_way(reads)
     except UpstreamError as error:
         return error
+    except Stopped:
+        log.debug("trace %d was stopped before its turn", call.index)
     return None
+
+
+def turn_of(call: Call, builder: TraceBuilder, watch: Watch) -> AbstractContextManager[Turn]:
+    """The call's turn at its upstream. Raises UpstreamError or Stopped when it is entered."""
+    if call.turns is None or not call.upstream.is_limited:
+        return nullcontext(Turn())
+    return call.turns.turn(call.upstream, builder, watch, deadline_s=call.deadline_s, batch=call.batch)
 
 
 def opened(call: Call, hooks: Hooks) -> AbstractContextManager[Iterator[Chunk]]:
@@ -185,33 +168,6 @@ def end_of(builder: TraceBuilder, fault: UpstreamError | None, watch: Watch) -> 
     return End(Finish.STOPPED, Why.THRESHOLD) if fault is None else None
 
 
-def refuses_logprobs(fault: UpstreamError | None, sampling: Sampling) -> bool:
-    """Whether the upstream would have answered but for the logprobs we asked for."""
-    return (
-        isinstance(fault, UpstreamRefused)
-        and fault.status in (400, 422)
-        and sampling.top_logprobs > 0
-        and not sampling.require_logprobs
-        and "logprob" in f"{fault.message} {fault.param}"
-    )
-
-
-def pause(call: Call, builder: TraceBuilder, attempts: int, fault: UpstreamError | None) -> float | None:
-    """Seconds to wait before the next attempt; None when there is to be none."""
-    if isinstance(fault, UpstreamRefused) or attempts > call.retries or has_relayed(call, builder):
-        return None
-    wait_s = FIRST_PAUSE_S * 2 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-    if isinstance(fault, UpstreamBusy) and fault.retry_after_s is not None:
-        wait_s = fault.retry_after_s
-    too_long = wait_s > LONGEST_PAUSE_S or time.time() + wait_s >= call.deadline_s
-    return None if too_long else wait_s
-
-
-def has_relayed(call: Call, builder: TraceBuilder) -> bool:
-    """Whether a client has read the beginning of the trace: another attempt would say other things."""
-    return call.sampling.relay and builder.counted_tokens > 0
-
-
 def broken_off() -> UpstreamUnreachable:
     """What a client is told whose stream cannot go on."""
     return UpstreamUnreachable("The worker that passed this stream on has ended; ask again.")
@@ -257,6 +213,9 @@ def failed(call: Call, fault: Fault) -> Sampled:
         attempts=account.attempts,
         notes=account.notes,
         model=call.sampling.model,
+        upstream=call.upstream.name,
+        cost=account.cost,
+        blind_usd=account.blind_usd,
         judge=call.sampling.judge,
     )
     return Sampled(trace, Text({"role": "assistant", "content": None}, Finish.FAILED.value), ())
@@ -281,6 +240,9 @@ def told(call: Call, builder: TraceBuilder, account: Account, end: End, started:
         elapsed_s=time.monotonic() - started,
         notes=(*account.notes, *misfit(builder, finished)),
         model=call.sampling.model,
+        upstream=call.upstream.name,
+        cost=account.cost,
+        blind_usd=account.blind_usd,
         judge=call.sampling.judge,
     )
     logprobs = raw_logprobs(builder.entries) if builder.sampling.keep_logprobs else None

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 class Watch:
     """One trace's view: why it is to stop (None: it is not), whether another process is to have it,
-    what it is judged by, its socket. `tokens` is how many it has received."""
+    what it is judged by, its socket, the `door` that it waits at. `tokens` is how many it has received."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -31,6 +31,7 @@ class Watch:
         self.handed_back = False
         self.stopped = Event()
         self.line: socket.socket | None = None
+        self.door: Event | None = None
         self.began_s = time.monotonic()
         self.tokens = 0
 
@@ -53,6 +54,8 @@ class Watch:
     def wake(self) -> None:
         """End whatever the trace waits for."""
         self.stopped.set()
+        if self.door:
+            self.door.set()
         if self.line:
             self.shut(self.line)
 

@@ -12,19 +12,22 @@ from celery.utils import uuid
 from kombu.exceptions import BatchPublishError, OperationalError
 
 from tts_core.model import Why
+from workers.breaker import Breakers
 from workers.call import Call
 from workers.celery import app, settings
 from workers.claims import Claims
+from workers.gate import Gates
 from workers.logs import request_id
 from workers.observing import Relay, TokenCap
 from workers.queues import control_of, queue_of
-from workers.records import Arrival
+from workers.records import Arrival, Source
 from workers.rounds import Rounds
 from workers.runs import Runs
 from workers.sampling import HandedBack, Sampled, defective, interrupted
 from workers.sampling import sample as sample_trace
 from workers.stopping import Stops, Watch
 from workers.store import PATIENT, connect
+from workers.turns import Turns
 
 PUBLISHED_AT_ONCE = 64
 STORE_CONNECTIONS = 64
@@ -50,6 +53,13 @@ def claims() -> Claims:
 def stops() -> Stops:
     """This process's listener for stops."""
     return Stops(runs(), connect(settings.store_url, most=2, tries=0))
+
+
+@cache
+def turns() -> Turns:
+    """This process's gates and breakers."""
+    ears = connect(settings.store_url, most=2, tries=0)
+    return Turns(Gates(runs().store, ears), Breakers(runs().store))
 
 
 @cache
@@ -130,6 +140,8 @@ def call_of(run_id: str, number: int, index: int, arrival: Arrival) -> Call:
         deadline_s=ticket.deadline_s,
         upstream=upstream,
         others=settings.upstreams.instead_of(upstream, sampling.model),
+        turns=turns(),
+        batch=ticket.source is Source.BATCH,
         timeout_s=settings.upstream_timeout_s,
         retries=settings.upstream_retries,
         request_id=ticket.request_id,

@@ -69,6 +69,11 @@ class Upstream:
         return self.aliases.get(model, model.removeprefix(self.drops_prefix))
 
     @property
+    def is_limited(self) -> bool:
+        """Whether a call has to wait for its turn."""
+        return self.breaker is not None or self.quota != NO_QUOTA
+
+    @property
     def fixed(self) -> tuple[str, ...]:
         """The models that the file names."""
         return (*self.aliases, *(name for name in self.models if not name.endswith("*")))
