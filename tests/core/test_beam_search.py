@@ -10,7 +10,7 @@ from tts_core.model import Finish, Plan, Request, Round, Sampling, Trace, Vote
 from tts_core.run import Past, advance
 from tts_core.testing import play, request, trace
 
-SMALL = {"beams": 2, "expansions": 2, "max_steps": 4}
+SMALL = {"budget": 100, "beams": 2, "expansions": 2, "max_steps": 4}
 
 
 class Model:
@@ -107,7 +107,7 @@ def test_a_beam_that_says_nothing_more_even_then_was_finished() -> None:
 @pytest.mark.parametrize(("score", "worth"), [("mean", 5.0), ("min", 1.0), ("last", 9.0)])
 def test_a_beam_is_worth_what_its_steps_say(score: str, worth: float) -> None:
     model = Model(lambda s, _: ("\\boxed{42}", 9.0) if s.prefill else ("hm", 1.0))
-    asked = request("beam_search", beams=1, expansions=1, max_steps=4, step_score=score)
+    asked = request("beam_search", budget=9, beams=1, expansions=1, max_steps=4, step_score=score)
     assert play(asked, model).classes[0].weight == worth
 
 
@@ -148,9 +148,18 @@ def test_max_tokens_bounds_the_whole_text() -> None:
     assert [limit_of(s.parameters) for s in model.asked] == [50] * 8 + [44] * 4 + [34] * 2
 
 
-@pytest.mark.parametrize("most", [1, 5, 16, 100])
-def test_there_are_no_more_calls_than_allowed(most: int) -> None:
+@pytest.mark.parametrize("budget", [1, 2, 5, 8, 27, 64, 100])
+@pytest.mark.parametrize("more", [{}, {"beams": 4}, {"beams": 3, "expansions": 5}])
+def test_there_are_no_more_calls_than_the_budget(budget: int, more: dict[str, int]) -> None:
     model = Model(thinking)
-    asked = request("beam_search", max_calls=most)
+    asked = request("beam_search", budget=budget, **more)
     play(asked, model)
-    assert len(model.asked) <= (forecast(asked).calls.at_most or 0) <= most
+    assert 1 <= len(model.asked) <= (forecast(asked).calls.at_most or 0) == budget
+
+
+@pytest.mark.parametrize(("budget", "first", "rounds"), [(8, 4, 2), (27, 9, 3), (64, 16, 4), (128, 25, 5)])
+def test_a_budget_is_shared_out_evenly_among_beams_expansions_and_steps(
+    budget: int, first: int, rounds: int
+) -> None:
+    found = forecast(request("beam_search", budget=budget))
+    assert (len(found.first.samplings) if found.first else 0, found.rounds.at_most) == (first, rounds)

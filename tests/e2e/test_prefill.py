@@ -124,7 +124,13 @@ def test_a_stream_brings_the_same(sdk: OpenAI, models: ScriptedUpstream) -> None
 
 def test_a_job_searches_by_beams(probing: Service, models: ScriptedUpstream) -> None:
     body = {"model": "goes-on-6", "messages": QUESTION, "tts_strategy": "beam_search"}
-    small = {"tts_beams": 1, "tts_expansions": 2, "tts_max_steps": 3, "tts_answer_format": "regex:z(\\d+)"}
+    small = {
+        "tts_budget": 5,
+        "tts_beams": 1,
+        "tts_expansions": 2,
+        "tts_max_steps": 3,
+        "tts_answer_format": "regex:z(\\d+)",
+    }
     job = httpx.post(f"{probing.base_url}/jobs", json={**body, **small}, timeout=30).json()
     with httpx.stream("GET", f"{probing.base_url}/jobs/{job['id']}/events", timeout=30) as events:
         events.read()

@@ -9,7 +9,7 @@ from tts_core.answers import read_answer
 from tts_core.filtering import keep_all
 from tts_core.model import Finish, Plan, Request, Round, Sampling, Strategy, Trace, Vote
 from tts_core.prefilling import going_on, room_for, said_more
-from tts_core.registry import Bounds, OneOf, strategy
+from tts_core.registry import Bounds, FromBudget, OneOf, strategy
 from tts_core.voting import cast_vote
 
 SEPARATORS = {"paragraph": "\n\n", "line": "\n", "length": ""}
@@ -104,14 +104,29 @@ class Search:
         return list(unique.values())[:most]
 
 
+def cube_root(budget: int) -> int:
+    """As many beams, expansions and steps as a budget has room for, all three alike."""
+    return next(size for size in range(budget, 0, -1) if size**3 <= budget)
+
+
 @strategy("beam_search", paper="Snell et al. 2024, arXiv 2408.03314", needs=("prefill", "logprobs"))
 def beam_search(
     request: Request,
     *,
-    beams: Annotated[int, Bounds(1, 64), "beginnings of an answer that are kept after each step"] = 4,
-    expansions: Annotated[int, Bounds(1, 64), "continuations tried for each of them"] = 4,
+    budget: Annotated[int, Bounds(1), "traces in all"] = 8,
+    beams: Annotated[
+        int | None,
+        Bounds(1),
+        FromBudget(cube_root),
+        "beginnings kept after each step; by default the cube root of the budget",
+    ] = None,
+    expansions: Annotated[
+        int | None,
+        Bounds(1),
+        FromBudget(cube_root),
+        "continuations tried for each beginning; by default the cube root of the budget",
+    ] = None,
     max_steps: Annotated[int, Bounds(1, 64), "steps; the last one goes on to the end of the answer"] = 8,
-    max_calls: Annotated[int, Bounds(1, 512), "calls in all; fewer of them mean fewer steps"] = 128,
     step_end: Annotated[str, OneOf(tuple(SEPARATORS)), "what ends a step besides its length"] = "paragraph",
     step_tokens: Annotated[int, Bounds(1), "tokens that a step has at most"] = 256,
     step_score: Annotated[
@@ -121,19 +136,21 @@ def beam_search(
     """Grow answers step by step, and keep the beginnings that the model is most confident of."""
     separator = "" if "stop" in request.sampling.parameters else SEPARATORS[step_end]
     search = Search(request, separator, step_tokens, SCORES[step_score])
+    width = min(budget, beams or cube_root(budget))
+    tries = expansions or cube_root(budget)
     kept, asked, round_ = [Beam()], 0, Round(())
-    for number in range(min(max_steps - 1, max(0, max_calls - beams) // (beams * expansions))):
+    for number in range(min(max_steps - 1, (budget - width) // (width * tries))):
         growing = [beam for beam in kept if not beam.finished and not beam.quiet]
         if not growing or round_.last:
             break
-        ways = expansions if number else beams * expansions
+        ways = tries if number else width * tries
         round_ = yield Plan(tuple(search.step(beam) for beam in growing for _ in range(ways)))
         still = [beam for beam in kept if beam.finished or beam.quiet]
-        kept = search.best([*still, *after(search, growing, dealt(round_, asked, ways))], beams)
+        kept = search.best([*still, *after(search, growing, dealt(round_, asked, ways))], width)
         asked += len(growing) * ways
     open_ = [beam for beam in kept if not beam.finished]
     if open_ and not round_.last:
-        ways = 1 if asked else min(beams, max_calls)
+        ways = 1 if asked else width
         round_ = yield Plan(tuple(search.rest(beam) for beam in open_ for _ in range(ways)))
         ended = after(search, open_, dealt(round_, asked, ways))
         kept = [beam for beam in kept if beam.finished] + [replace(b, finished=True) for b in ended]
