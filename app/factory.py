@@ -27,7 +27,7 @@ from app.routes import (
 )
 from app.routes.metrics import blueprint as metrics
 from workers.client import Client
-from workers.logs import request_id
+from workers.logs import job_id, request_id
 from workers.settings import Settings, read_settings, split
 
 EXPOSED = [
@@ -73,6 +73,7 @@ def name_request() -> None:
     given = request.headers.get("x-request-id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else f"req_{uuid4().hex}"
     request_id.set(g.request_id)
+    job_id.set("")
     g.started_s = time.monotonic()
 
 

@@ -22,6 +22,7 @@ from workers.extending import take_over
 from workers.inbox import Inbox
 from workers.jobs import ORPHAN_S, Job, Jobs, Use
 from workers.listing import Listing
+from workers.logs import job_id
 from workers.queues import CONTROL, SAMPLE
 from workers.records import Ending, RunEvent, Source, Submission, Text
 from workers.roster import Roster
@@ -122,6 +123,7 @@ class Client:
         """Let a run in, write it down and hand it to the workers; again, should somebody have died on the
         way. Raises what Admission.admit raises."""
         submission = let_in(self.admission, run_id, submission, asker.allowance)
+        job_id.set(run_id)
         self.runs.open(run_id, submission, inbox)
         if submission.extends:
             take_over(self.runs, submission.extends, run_id)

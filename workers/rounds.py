@@ -21,6 +21,7 @@ from tts_core.stopping import met
 from workers.endings import ending_of, fault_of
 from workers.equivalence import Equivalence
 from workers.janitor import Janitor
+from workers.logs import about, request_id
 from workers.records import Closing, Ending, Run, StoredPlan, led, same_in
 from workers.rules import rules_of
 from workers.runs import GRACE_S, RunGone, Runs
@@ -46,7 +47,8 @@ class Rounds:
     def at_stake(self, run_id: str) -> Iterator[None]:
         """A bug met on the way ends the run, so that nobody waits for what will never come."""
         try:
-            yield
+            with about(run_id):
+                yield
         except (redis.RedisError, OperationalError):
             raise
         except RunGone:
@@ -59,6 +61,7 @@ class Rounds:
     def step(self, run_id: str) -> None:
         """Ask the strategy what is next and do it: publish a round, or end the run."""
         run = self.runs.load(run_id)
+        request_id.set(run.submission.request_id)
         try:
             step = advance(run.submission.request, self.history(run_id, run))
         except (ReplayDiverged, StrategyGone) as error:

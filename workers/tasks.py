@@ -17,7 +17,7 @@ from workers.call import Call
 from workers.celery import app, settings
 from workers.claims import Claims
 from workers.gate import Gates
-from workers.logs import request_id
+from workers.logs import job_id, request_id
 from workers.observing import Relay, TokenCap
 from workers.queues import control_of, queue_of
 from workers.records import Arrival, Source
@@ -78,6 +78,7 @@ def begin(run_id: str) -> None:
 @shared_task(name="chorus.sample")
 def sample(run_id: str, number: int, index: int) -> Receipt:
     """Sample trace `index` of a run, unless it is kept already or no longer wanted."""
+    job_id.set(run_id)
     with stops().watch(run_id, number, index) as watch:
         if stops().has(run_id, index, watch):
             raise Ignore

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import click
 
@@ -20,7 +21,7 @@ class Console:
     def say(self, speaker: str, line: str) -> None:
         """One line of `speaker`'s."""
         if self.bare:
-            click.echo(line if speaker != SELF else json.dumps({"logger": SELF, "message": line}))
+            click.echo(line if is_object(line) else as_object(speaker, line))
             return
         colour = self._colours.setdefault(speaker, COLOURS[len(self._colours) % len(COLOURS)])
         click.echo(click.style(f"{speaker:<{self.width}} | ", fg=colour) + line)
@@ -28,3 +29,17 @@ class Console:
     def step(self, line: str) -> None:
         """One line of the supervisor's own."""
         self.say(SELF, line if self.bare else click.style(line, bold=True))
+
+
+def is_object(line: str) -> bool:
+    """Whether a line is a JSON object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def as_object(speaker: str, line: str) -> str:
+    """A line of a program that does not write JSON."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": now, "level": "INFO", "logger": speaker, "message": line})
