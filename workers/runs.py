@@ -16,7 +16,7 @@ import redis
 
 from tts_core.model import Trace, Why
 from workers import keys, scripts
-from workers.charging import ADMITTED, bill_of
+from workers.charging import ADMITTED, bill_of, late_bill
 from workers.json_fields import by_number, decode, encode, numbered
 from workers.metrics_endings import sums
 from workers.records import (
@@ -114,7 +114,7 @@ class Runs:
         names = [keys.run(run_id, part) for part in ("", "texts", "confidences", "events")]
         numbers = array("d", confidences).tobytes()
         words = (trace.index, encode(trace), zlib.compress(encode(text), 1), numbers)
-        return bool(self._keep(names, words))
+        return bool(self._keep(names, (*words, *late_bill(run_id, trace))))
 
     def load(self, run_id: str) -> Run:
         """The run as it stands. Raises RunGone when it is not (or no longer) known."""

@@ -41,6 +41,15 @@ end
 if redis.call('HSETNX', run, 'trace:' .. index, trace) == 0 then
   return 0
 end
+local ending, owner, spent, day = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+if redis.call('EXISTS', ending) == 1 then
+  local of = redis.call('GET', owner)
+  if of and of ~= '' then
+    redis.call('HINCRBY', spent .. ':' .. of .. ':' .. day, 'tokens', ARGV[9])
+    redis.call('HINCRBYFLOAT', spent .. ':' .. of .. ':' .. day, 'usd', ARGV[10])
+    redis.call('EXPIRE', spent .. ':' .. of .. ':' .. day, 259200)
+  end
+end
 redis.call('HSET', texts, index, text)
 if numbers ~= '' then
   redis.call('HSET', confidences, index, numbers)

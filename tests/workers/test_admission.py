@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shell import RUN, submit
+from shell import RUN, answered, keep, submit
 
 from tts_core.errors import ChorusError, QueueFull, QuotaExceeded, RateLimited, ShareTaken, TokensLimited
 from tts_core.model import Usage
@@ -150,6 +150,13 @@ def test_an_ending_is_charged_once(runs: Runs) -> None:
         ended(runs, "one", SPENT)
     access = AccessKeys(runs.store)
     assert access.spent("one", time.time()) == Spent(100, 0.25, 1)
+
+
+def test_a_trace_that_comes_after_its_run_has_ended_is_charged_once_too(runs: Runs) -> None:
+    ended(runs, "one", SPENT)
+    late = replace(answered(0), usage=Usage(prompt_tokens=4, completion_tokens=3, total_tokens=7), cost=0.5)
+    keep(runs, late, late)
+    assert AccessKeys(runs.store).spent("one", time.time()) == Spent(107, 0.75, 1)
 
 
 def test_tokens_of_the_last_minute_are_those_of_runs_that_ended_in_it(runs: Runs, line: Admission) -> None:
