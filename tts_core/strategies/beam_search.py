@@ -109,29 +109,34 @@ def cube_root(budget: int) -> int:
     return next(size for size in range(budget, 0, -1) if size**3 <= budget)
 
 
+Beams = Annotated[
+    int | None,
+    Bounds(1),
+    FromBudget(cube_root),
+    "beginnings kept after each step; by default the cube root of the budget",
+]
+Expansions = Annotated[
+    int | None,
+    Bounds(1),
+    FromBudget(cube_root),
+    "continuations tried for each beginning; by default the cube root of the budget",
+]
+StepScore = Annotated[
+    str, OneOf(tuple(SCORES)), "what a beam is worth, of the mean confidences of its steps"
+]
+
+
 @strategy("beam_search", paper="Snell et al. 2024, arXiv 2408.03314", needs=("prefill", "logprobs"))
 def beam_search(
     request: Request,
     *,
     budget: Annotated[int, Bounds(1), "traces in all"] = 8,
-    beams: Annotated[
-        int | None,
-        Bounds(1),
-        FromBudget(cube_root),
-        "beginnings kept after each step; by default the cube root of the budget",
-    ] = None,
-    expansions: Annotated[
-        int | None,
-        Bounds(1),
-        FromBudget(cube_root),
-        "continuations tried for each beginning; by default the cube root of the budget",
-    ] = None,
+    beams: Beams = None,
+    expansions: Expansions = None,
     max_steps: Annotated[int, Bounds(1, 64), "steps; the last one goes on to the end of the answer"] = 8,
     step_end: Annotated[str, OneOf(tuple(SEPARATORS)), "what ends a step besides its length"] = "paragraph",
     step_tokens: Annotated[int, Bounds(1), "tokens that a step has at most"] = 256,
-    step_score: Annotated[
-        str, OneOf(tuple(SCORES)), "what a beam is worth, of the mean confidences of its steps"
-    ] = "mean",
+    step_score: StepScore = "mean",
 ) -> Strategy:
     """Grow answers step by step, and keep the beginnings that the model is most confident of."""
     separator = "" if "stop" in request.sampling.parameters else SEPARATORS[step_end]
