@@ -20,7 +20,8 @@ def total_usage(
     `unkept` is what traces had cost that never came to an end, `plans` the rounds. A call without an
     account has its prompt counted as long as that of like calls.
     """
-    spent = sum((account.usage for account in (*traces, *unkept)), NOTHING)
+    accounts: list[Trace | Carried] = [*traces, *unkept]
+    spent = sum((account.usage for account in accounts), NOTHING)
     rounds = {index: number for number, plan in enumerate(plans) for index in plan.indexes}
     told = prompts_by_kind(traces, rounds)
     prompts = sum(trace.blind * prompt_tokens(told, kinds_of(trace, rounds)) for trace in traces)
