@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask import current_app
+
 from app.asking import allowance
 from app.questions import models_of
 from tts_core.errors import PermissionDenied
 from tts_core.model import Request
+from workers.settings import Settings
 
 
 def check_permitted(request: Request) -> None:
@@ -16,11 +19,24 @@ def check_permitted(request: Request) -> None:
     for model, parameter in models_of(request).items():
         if not allowed.has_model(model):
             raise PermissionDenied(f"This key may not use the model {model[:200]!r}.", param=parameter)
+        if allowed.daily_usd is not None and not has_price(model):
+            raise PermissionDenied(
+                f"This key's dollars are counted, and the price of {model[:200]!r} is not known.",
+                param=parameter,
+            )
     budget = request.options.get("budget", 1)
     if allowed.max_budget is not None and budget > allowed.max_budget:
         raise PermissionDenied(
             f"This key may ask for at most {allowed.max_budget} traces, not {budget}.", param="tts_budget"
         )
+
+
+def has_price(model: str) -> bool:
+    """Whether the price of a model is known at every upstream that may be asked for it."""
+    settings: Settings = current_app.config["SETTINGS"]
+    first = settings.upstreams.route(model)
+    asked = (first, *settings.upstreams.instead_of(first, model))
+    return all(upstream.price(model) for upstream in asked)
 
 
 def check_strategy_permitted(name: str) -> None:

@@ -101,6 +101,12 @@ def test_lines_of_a_batch_are_refused_one_by_one(clients: Clients) -> None:
     assert read(client, batch.error_file_id)["bad"]["response"]["status_code"] == 403
 
 
+def test_a_key_whose_money_is_counted_may_not_ask_what_has_no_price(clients: Clients) -> None:
+    with pytest.raises(PermissionDeniedError, match="price of 'm' is not known") as refused:
+        ask(clients(daily_usd=1.0))
+    assert refused.value.param == "model"
+
+
 def test_what_is_not_said_is_chosen_within_what_the_key_allows(clients: Clients) -> None:
     answer = ask(clients(strategies=("self_consistency",), max_budget=2))
     told = answer.choices[0].tts_metadata
