@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from asking import ask, in_turn, post
+from jobs import Jobs
 from openai import OpenAI
 from scripted_upstream import Call, Reply, ScriptedUpstream, text
 from service import Service
@@ -33,6 +34,17 @@ def test_spellings_of_one_value_are_one_answer(client: OpenAI, upstream: Scripte
     assert found["agreement"] == 3 / 5
     assert sorted(best["spellings"]) == ["2\\sqrt{2}", "\\frac{4}{\\sqrt{2}}", "\\sqrt{8}"]
     assert other["spellings"] == ["3"]
+
+
+def test_a_revote_and_an_extension_know_what_is_the_same(jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = in_turn(*boxed("2\\sqrt{2}", "\\sqrt{8}", "3", "\\frac{4}{\\sqrt{2}}"))
+    job = jobs.done(tts_budget=4, tts_strategy="self_consistency")
+    again = jobs.post(f"/{job['id']}/revote", tts_strategy="deepconf", tts_filter_method="none").json()
+    assert again["choices"][0]["tts_metadata"]["agreement"] == 3 / 4
+    upstream.reset()
+    upstream.reply = in_turn(*boxed("\\sqrt{8}"))
+    more = jobs.ended(jobs.post(f"/{job['id']}/extend", traces=1).json()["id"])
+    assert more["result"]["choices"][0]["tts_metadata"]["agreement"] == 4 / 5
 
 
 def test_hostile_answers_neither_hold_up_their_run_nor_another_one(
