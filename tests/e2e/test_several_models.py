@@ -29,7 +29,11 @@ def service(
     upstream_server: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     """A service over it."""
-    settings = {"UPSTREAM_BASE_URL": upstream_server.base_url, "DEFAULT_MODEL": "m"}
+    settings = {
+        "UPSTREAM_BASE_URL": upstream_server.base_url,
+        "UPSTREAM_RETRIES": "0",
+        "DEFAULT_MODEL": "m",
+    }
     with running(tmp_path_factory.mktemp("several"), settings) as found:
         yield found
 
@@ -95,7 +99,7 @@ def test_a_cascade_leaves_the_large_model_alone_when_the_small_one_agrees(
     assert (told["stopped_by"], told["traces_used"]) == ("consensus", 3)
 
 
-@pytest.mark.parametrize("broken", [error(404), error(400)])
+@pytest.mark.parametrize("broken", [error(404), error(500)])
 def test_a_cascade_goes_on_to_the_large_model_when_the_small_one_fails(
     client: OpenAI, upstream: ScriptedUpstream, broken: Reply
 ) -> None:
