@@ -1,6 +1,7 @@
 """What a model gives is found out once, and shown to clients and operators."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -49,6 +50,13 @@ def test_what_is_known_is_not_asked_again(probing: Service, models: ScriptedUpst
     models.reset()
     assert capabilities(probing, "goes-on-2@deepconf") == first
     assert models.calls == []
+
+
+def test_many_who_ask_at_once_cost_one_probe(probing: Service, models: ScriptedUpstream) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: capabilities(probing, "goes-on-7"), range(8)))
+    assert found == [found[0]] * 8
+    assert len(models.calls) == found[0]["calls"]
 
 
 def test_the_list_asks_nothing(probing: Service, models: ScriptedUpstream) -> None:
