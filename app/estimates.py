@@ -1,18 +1,21 @@
 """The plan of a request as a client reads it; nothing is asked of the upstream or of Redis."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from app.questions import Question
+from app.questions import Question, models_of
 from app.schemas.options import PREFIX
 from tts_core.estimating import Forecast, forecast
-from tts_core.model import Request
+from tts_core.model import Request, Usage
 from tts_core.registry import Registered
 from tts_core.strategies import strategies
+from workers.pricing import Price
 from workers.settings import Settings
 
 NO_TOKENIZER = "Only the upstream's tokenizer can count them."
-NO_PRICES = "There is no price table."
+NO_PRICES = "The price of a model that may be asked is not known."
+NO_PROMPT = "The prompt is not in it, for its tokens are not known; nor are repeated attempts."
 NO_LIMIT = "A call has no max_tokens, or the number of calls is not known."
 NO_LOGPROBS = "The strategy needs logprobs, and tts_top_logprobs 0 asks for none."
 
@@ -39,8 +42,8 @@ def estimate_of(question: Question, settings: Settings) -> dict[str, Any]:
         "attempts_per_call": {"at_most": 1 + settings.upstream_retries},
         "completion_tokens": {"at_most": found.completion_tokens},
         "prompt_tokens": None,
-        "price": None,
-        "unknown": unknowns(found),
+        "price": (price := price_of(request, found, settings)),
+        "unknown": unknowns(found, price),
         "ends_early": endings_of(request, found, deadline_s),
         "deadline_s": deadline_s,
         "needs": sorted({*strategy.needs, *(("logprobs",) if request.require_logprobs else ())}),
@@ -71,9 +74,28 @@ def options_of(request: Request, strategy: Registered) -> dict[str, Any]:
     return {PREFIX + name: value for name, value in {**own, **shared}.items()}
 
 
-def unknowns(found: Forecast) -> dict[str, str]:
-    """Why what is null is null."""
-    reasons = {"prompt_tokens": NO_TOKENIZER, "price": NO_PRICES}
+def price_of(request: Request, found: Forecast, settings: Settings) -> dict[str, Any] | None:
+    """US dollars for the completion tokens at the dearest of all prices that may be paid; None where one
+    is not known, or the tokens have no bound."""
+    upstreams = settings.upstreams
+    routes = [(upstreams.route(model), model) for model in models_of(request)]
+    prices = [
+        upstream.price(model)
+        for first, model in routes
+        for upstream in (first, *upstreams.instead_of(first, model))
+    ]
+    known = [price for price in prices if price]
+    if len(known) < len(prices) or found.completion_tokens is None:
+        return None
+    dearest = Price(max(p.prompt for p in known), max(p.completion for p in known))
+    completion = dearest.of(Usage(completion_tokens=found.completion_tokens))
+    return {"currency": "USD", "at_most": completion, "prompt_per_million": dearest.prompt}
+
+
+def unknowns(found: Forecast, price: Mapping[str, Any] | None) -> dict[str, str]:
+    """Why what is null is null, and what the price leaves out."""
+    missing = NO_LIMIT if found.completion_tokens is None else NO_PRICES
+    reasons = {"prompt_tokens": NO_TOKENIZER, "price": NO_PROMPT if price else missing}
     return reasons if found.completion_tokens is not None else {**reasons, "completion_tokens": NO_LIMIT}
 
 

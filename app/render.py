@@ -48,7 +48,7 @@ def completion(outcome: Outcome) -> dict[str, Any]:
         "created": outcome.created,
         "model": outcome.question.model,
         "choices": [choice(outcome, place, index) for place, index in enumerate(outcome.winners)],
-        "usage": usage(outcome.ending.usage),
+        "usage": usage(outcome.ending.usage, outcome.ending.cost),
     }
 
 
@@ -81,15 +81,21 @@ def trimmed(logprobs: Mapping[str, Any] | None, question: Question) -> dict[str,
     return {**logprobs, "content": kept}
 
 
-def usage(spent: Usage) -> dict[str, Any]:
-    """OpenAI's usage: the sum over all upstream calls."""
+def usage(spent: Usage, cost: float | None = None) -> dict[str, Any]:
+    """OpenAI's usage: the sum over all upstream calls; `cost` in US dollars where it is known."""
     return {
+        **priced(cost),
         "prompt_tokens": spent.prompt_tokens,
         "completion_tokens": spent.completion_tokens,
         "total_tokens": spent.total_tokens,
         "prompt_tokens_details": {"cached_tokens": spent.cached_tokens},
         "completion_tokens_details": {"reasoning_tokens": spent.reasoning_tokens},
     }
+
+
+def priced(cost: float | None) -> dict[str, float]:
+    """What was paid, in US dollars, where prices are known."""
+    return {} if cost is None else {"cost": cost}
 
 
 def metadata(outcome: Outcome) -> dict[str, Any]:
@@ -177,9 +183,10 @@ def trace_facts(trace: Trace) -> dict[str, Any]:
         "finish_reason": trace.finish.value,
         "stop_reason": trace.stop.value if trace.stop else None,
         "tokens": trace.tokens,
-        "usage": usage(trace.usage),
+        "usage": usage(trace.usage, trace.cost),
         "attempts": trace.attempts,
         "model": trace.model,
+        "upstream": trace.upstream,
         "judge": trace.judge,
         "error": public_message(error_of(trace.fault)) if trace.fault else None,
         "first_token_s": trace.first_token_s,

@@ -61,7 +61,7 @@ class Chunks:
                 yield from self.text(outcome, place, index)
             yield self.ending(outcome, place, index)
         if self.question.include_usage:
-            yield self.event([], usage=usage(outcome.ending.usage))
+            yield self.event([], usage=usage(outcome.ending.usage, outcome.ending.cost))
         yield DONE
 
     def text(self, outcome: Outcome, place: int, index: int) -> Iterator[str]:

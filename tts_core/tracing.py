@@ -19,7 +19,8 @@ UNCHECKED = "The schema of response_format takes too long to check; answers were
 @dataclass(slots=True)
 class Chunk:
     """One piece of a stream. `top_logprobs` has one list of nats per token, `entries` the same
-    tokens as they came, `finish` the upstream's own word, `rare` further fields of the delta."""
+    tokens as they came, `finish` the upstream's own word, `rare` further fields of the delta. `below`: the
+    upstream has stopped the trace by its confidence."""
 
     text: str = ""
     reasoning: str = ""
@@ -30,6 +31,7 @@ class Chunk:
     usage: Usage | None = None
     refusal: str = ""
     rare: Mapping[str, Any] | None = None
+    below: bool = False
 
 
 class TraceBuilder:
@@ -51,6 +53,7 @@ class TraceBuilder:
         self.window = DEFAULT_WINDOW_TOKENS
         self.groups: GroupWindow | None = None
         self.below = False
+        self.cut_off = False
         self.guard(sampling)
 
     def guard(self, sampling: Sampling) -> None:
@@ -82,6 +85,7 @@ class TraceBuilder:
             self.add_token(top_logprobs)
         if self.sampling.keep_logprobs:
             self.entries.extend(chunk.entries)
+        self.cut_off = self.cut_off or chunk.below
         self.finish = chunk.finish or self.finish
         self.usage = chunk.usage or self.usage
 

@@ -65,7 +65,11 @@ class Breakers:
         self._fail = store.register_script(FAIL)
 
     def check(self, upstream: Upstream) -> None:
-        """Raises UpstreamDown while an upstream is left alone."""
+        """Raises UpstreamDown while an upstream is left alone. Who knows it to be looks whether it still is:
+        another process may have found that it serves."""
+        if self.known.get(upstream.name, CLOSED).open_s is None:
+            return
+        self.look([upstream])
         open_s = self.known.get(upstream.name, CLOSED).open_s
         if open_s is not None and (left_s := open_s - time.time()) > 0:
             raise down(upstream, left_s)
@@ -119,7 +123,8 @@ class Breakers:
             for name in watched:
                 pipe.hmget(keys.breaker(name), "failures", "open")
             found = zip(watched, pipe.execute(), strict=True)
-        self.known = {name: state_of(*row) for name, row in found if any(row)}
+        for name, row in found:
+            self.known[name] = state_of(*row)
 
 
 def down(upstream: Upstream, retry_after_s: float) -> UpstreamDown:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tts_core.model import Sampling
-from tts_core.tracing import Chunk, TraceBuilder
+from tts_core.tracing import DEFAULT_WINDOW_TOKENS, Chunk, TraceBuilder
 from workers.records import NOTHING_YET, Carried
 from workers.turns import Turns
 from workers.upstreams import Upstream
 
 SEED_SPACE = 2**31 - 1
+LEAST_TOP_LOGPROBS = 2  # of one alternative no confidence can be computed
 GO_ON = {"continue_final_message": True, "add_generation_prompt": False}
 
 
@@ -57,9 +58,28 @@ class Call:
             body |= {"messages": (*sampling.messages, begun), **GO_ON}
         if sampling.top_logprobs:
             body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
+        if xargs := xargs_of(sampling, self.upstream):
+            body["vllm_xargs"] = {**sampling.parameters.get("vllm_xargs", {}), **xargs}
         if sampling.seed is not None:
             body["seed"] = seed_of(sampling.seed, self.number, self.index)
         return body
+
+
+def xargs_of(sampling: Sampling, upstream: Upstream) -> dict[str, Any]:
+    """What tells vLLM to stop the trace below its threshold by itself: in the words of DeepConf's patch,
+    and, when the model's end token is known, of its logits processor too."""
+    if not upstream.xargs or sampling.stop_below is None or sampling.top_logprobs < LEAST_TOP_LOGPROBS:
+        return {}
+    window = sampling.window_tokens or DEFAULT_WINDOW_TOKENS
+    patch = {"enable_conf": True, "window_size": window, "threshold": sampling.stop_below}
+    if upstream.eos_token_id is None:
+        return patch
+    return patch | {
+        "conf_threshold": sampling.stop_below,
+        "conf_group_size": window,
+        "conf_topk": sampling.top_logprobs,
+        "eos_token_id": upstream.eos_token_id,
+    }
 
 
 def seed_of(seed: int, number: int, index: int) -> int:

@@ -17,6 +17,7 @@ from workers.admission import Admission
 from workers.admitting import Places, let_in
 from workers.answering import RETRY_AFTER_S, Patience, answering
 from workers.asking import Asker, Handed
+from workers.breaker import states
 from workers.celery import app
 from workers.extending import take_over
 from workers.inbox import Inbox
@@ -272,6 +273,11 @@ class Client:
     def workers(self) -> dict[str, Any]:
         """The worker processes that gave a sign of life lately, by name."""
         return self.roster.alive(time.time() - SILENT_S)
+
+    @answering()
+    def breakers(self) -> dict[str, str]:
+        """Which upstreams are left alone, of those that have a breaker: closed, open or half_open."""
+        return states(self.store, self.settings.upstreams.by_name.values())
 
     @answering()
     def ping_store(self) -> dict[str, Any]:

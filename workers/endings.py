@@ -19,12 +19,13 @@ def ending_of(
     """The ending of a run with the traces that count."""
     why = ended_by(run, vote)
     request = run.submission.request
+    usage = total_usage(traces, run.unkept, run.plans)
     return Ending(
         vote=vote,
         fault=fault or fault_in(run, traces, why),
         why=why,
-        usage=total_usage(traces, run.unkept, run.plans),
-        cost=total_cost(total_usage(traces, run.unkept), traces, run.unkept),
+        usage=usage,
+        cost=total_cost(usage, traces, run.unkept),
         saved_tokens=saved_tokens(request, traces),
         traces=tuple(traces),
         rounds=len(run.closings),

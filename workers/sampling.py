@@ -159,6 +159,8 @@ def end_of(builder: TraceBuilder, fault: UpstreamError | None, watch: Watch) -> 
 
     One that has said its last word is whole, however its connection ended.
     """
+    if builder.cut_off and fault is None:
+        return End(Finish.STOPPED, Why.THRESHOLD)
     if builder.finish and not isinstance(fault, UpstreamRefused):
         return End(finish_of(builder.finish))
     if watch.why:

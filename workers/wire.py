@@ -51,6 +51,7 @@ class Message(msgspec.Struct, gc=False):
     reasoning_details: list[dict[str, Any]] | None = None
 
 
+BELOW = "<gconf<"  # vLLM with DeepConf's patch: "<gconf<THRESHOLD>"
 RARE = ("function_call", "annotations", "audio", "reasoning_details")
 
 
@@ -60,6 +61,7 @@ class Choice(msgspec.Struct, gc=False):
     delta: Message | None = None
     message: Message | None = None
     finish_reason: str | None = None
+    stop_reason: Any = None
     logprobs: Logprobs | None = None
 
 
@@ -69,6 +71,7 @@ class RawChoice(msgspec.Struct, gc=False):
     delta: Message | None = None
     message: Message | None = None
     finish_reason: str | None = None
+    stop_reason: Any = None
     logprobs: RawLogprobs | None = None
 
 
@@ -164,6 +167,7 @@ def read_chunk(data: bytes, *, keep: bool) -> Chunk:
         finish=choice.finish_reason,
         usage=usage,
         rare=rare_of(said),
+        below=isinstance(choice.stop_reason, str) and choice.stop_reason.startswith(BELOW),
     )
 
 

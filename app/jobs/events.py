@@ -98,7 +98,7 @@ class Told:
         return {
             "status": status_of(self.job),
             "stopped_by": ending.why.value,
-            "usage": usage(ending.usage),
+            "usage": usage(ending.usage, ending.cost),
         }
 
     def look_again(self) -> None:

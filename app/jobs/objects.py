@@ -9,6 +9,7 @@ from app.render import completion, usage
 from tts_core.model import Why
 from workers.accounting import total_usage
 from workers.client import Client
+from workers.costs import total_cost
 from workers.jobs import Job
 from workers.records import Ending
 
@@ -48,7 +49,9 @@ def job_entry(client: Client, job: Job) -> dict[str, Any]:
 
 def usage_of(job: Job) -> dict[str, Any]:
     """What the job has cost, traces that could not end before the vote included."""
-    return usage(total_usage(list(job.run.traces.values()), job.run.unkept, job.run.plans))
+    traces, unkept = list(job.run.traces.values()), job.run.unkept
+    spent = total_usage(traces, unkept, job.run.plans)
+    return usage(spent, total_cost(spent, traces, unkept))
 
 
 def status_of(job: Job) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from app.errors import error_of, meaning_of, public_message
 from app.outcomes import Record, outcome_of
 from app.questions import Question
-from app.render import Outcome, metadata
+from app.render import Outcome, metadata, priced
 from app.responses.output import incomplete_reason, output_of
 from tts_core.errors import ChorusError, StrategyFault
 from tts_core.model import Usage, Why
@@ -35,7 +35,7 @@ def begun(job: Job, status: str) -> dict[str, Any]:
 def ended(client: Client, job: Job, ending: Ending) -> dict[str, Any]:
     """The response of a run that has ended, a function of its ending alone."""
     record = Record.of(job)
-    known = {**repeated(record.question), "usage": usage(ending.usage)}
+    known = {**repeated(record.question), "usage": usage(ending.usage, ending.cost)}
     if ending.fault or ending.vote is None:
         return {**head(record, "failed"), **known, **failed(ending)}
     outcome = outcome_of(client, record, ending)
@@ -120,9 +120,10 @@ def tool(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"parameters": None, "strict": None, **given}
 
 
-def usage(spent: Usage) -> dict[str, Any]:
+def usage(spent: Usage, cost: float | None) -> dict[str, Any]:
     """The sum over all upstream calls; nobody tells what was written to caches."""
     return {
+        **priced(cost),
         "input_tokens": spent.prompt_tokens,
         "input_tokens_details": {"cached_tokens": spent.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": spent.completion_tokens,

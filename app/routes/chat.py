@@ -95,9 +95,16 @@ def waited(run: Attended) -> Response:
 def finished(run: Attended, ending: Ending) -> Response:
     """The completion, or what stood in its way."""
     try:
-        return jsonify(completion(run.outcome(ending)))
+        return with_cost(jsonify(completion(run.outcome(ending))), ending)
     except ChorusError as error:
         return answer(error, paid=ending.usage.total_tokens > 0)
+
+
+def with_cost(response: Response, ending: Ending) -> Response:
+    """The response with what it has cost, in US dollars, where prices are known."""
+    if ending.cost is not None:
+        response.headers["x-chorus-cost"] = f"{ending.cost:.9g}"
+    return response
 
 
 def streamed(run: Attended) -> Response:

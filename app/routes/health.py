@@ -66,7 +66,10 @@ def upstream_of(client: Client) -> dict[str, Any]:
     told = {"name": upstreams.default.name, "models": len(client.listing.everything())}
     if not client.settings.upstreams_file:
         return told
-    return {**told, "each": {name: checked(partial(models_of, client, name)) for name in upstreams.by_name}}
+    breakers = client.breakers()
+    each = {name: checked(partial(models_of, client, name)) for name in upstreams.by_name}
+    shown = {name: {**part, "breaker": breakers.get(name)} for name, part in each.items()}
+    return {**told, "each": shown}
 
 
 def models_of(client: Client, name: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from app.responses.following import Told, endings
 from app.responses.listing import input_page
 from app.responses.reading import own_name, read_response
 from app.responses.rendering import rendered
-from app.routes.chat import CLIENT_CLOSED_REQUEST, check_strategy, read_json
+from app.routes.chat import CLIENT_CLOSED_REQUEST, check_strategy, read_json, with_cost
 from app.routes.models import check_models
 from app.schemas.responses import InputPageSchema, RetrieveSchema, loaded
 from tts_core.errors import ChorusError
@@ -123,7 +123,7 @@ def waited(run: Attended, job: Job) -> Response:
         error.param = own_name(error.param)
         return answer(error, paid=paid)
     try:
-        return jsonify(rendered(run.client, job._replace(ending=ending)))
+        return with_cost(jsonify(rendered(run.client, job._replace(ending=ending))), ending)
     except ChorusError as error:
         return answer(error, paid=paid)
 
