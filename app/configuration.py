@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from app.presets import PLAIN, Preset, mistake, presets
@@ -119,6 +120,8 @@ def _check_together(settings: Settings) -> None:
         parse_filter(settings.deepconf_filter_method)
     except InvalidRequest as error:
         raise SettingsError(f"DEEPCONF_FILTER_METHOD: {error.message}") from error
+    if settings.otlp_endpoint and find_spec("opentelemetry.sdk") is None:
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT: install chorus-tts[otel], or take it away")
     check_presets(settings)
 
 

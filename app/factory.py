@@ -7,7 +7,7 @@ from uuid import uuid4
 from flask import Flask, Response, g, request
 from flask_cors import CORS
 
-from app import auth, errors, rates
+from app import auth, errors, rates, telemetry
 from app.batches.library import Library
 from app.configuration import check_presets
 from app.metrics import register as count_requests
@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["presence"] = Presence()
     app.extensions["library"] = Library(app.extensions["chorus"])
     count_requests(app)
+    telemetry.register(app)
     app.before_request(name_request)
     app.after_request(sign_response)
     errors.register(app)

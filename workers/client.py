@@ -30,6 +30,7 @@ from workers.roster import Roster
 from workers.runs import Runs
 from workers.settings import Settings
 from workers.store import connect
+from workers.telemetry import carry
 
 TICK_S = 1.0
 LOOK_S = 10.0
@@ -126,6 +127,7 @@ class Client:
         submission = let_in(self.admission, run_id, submission, asker.allowance)
         job_id.set(run_id)
         self.runs.open(run_id, submission, inbox)
+        carry(self.store, run_id)
         if submission.extends:
             take_over(self.runs, submission.extends, run_id)
         if submission.source is not Source.BATCH:

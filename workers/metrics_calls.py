@@ -4,15 +4,17 @@ A process that is killed takes what it has not added with it: FLUSH_S of its cal
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import redis
 
 from tts_core.errors import UpstreamError
+from tts_core.tracing import TraceBuilder
 from workers.call import Call
 from workers.metrics import CALLS, ERRORS, FIRST_TOKEN_S, Tally, add
 from workers.stopping import Watch
+from workers.telemetry import spans
 
 if TYPE_CHECKING:
     from workers.sampling import Account
@@ -60,12 +62,15 @@ calls = Calls()
 
 
 @contextmanager
-def observed(call: Call, account: "Account", watch: Watch) -> Iterator[None]:
-    """Count one call that is made in this block. One that we broke off ourselves has not failed."""
+def observed(call: Call, builder: TraceBuilder, account: "Account", watch: Watch) -> Iterator[None]:
+    """Count one call that is made in this block, and tell of it as a span. One that we broke off ourselves
+    has not failed."""
     upstream, before_s = call.upstream.name, account.first_token_s
     calls.began(upstream)
+    told = spans()
     try:
-        yield
+        with told.call(call, builder, watch) if told else nullcontext():
+            yield
     except UpstreamError as error:
         if not watch.stopped.is_set():
             calls.failed(upstream, error)

@@ -25,6 +25,7 @@ from workers.logs import about, request_id
 from workers.records import Closing, Ending, Run, StoredPlan, led, same_in
 from workers.rules import rules_of
 from workers.runs import GRACE_S, RunGone, Runs
+from workers.telemetry import spans
 
 LOOK_AGAIN_S = 10.0
 SENDING_S = 5.0
@@ -76,11 +77,16 @@ class Rounds:
         elif run.is_open:
             self.recall(run_id, run)
         else:
-            self.runs.end(run_id, ending_of(run, run.all_traces(), vote=step))
+            self.end(run_id, ending_of(run, run.all_traces(), vote=step))
+
+    def end(self, run_id: str, ending: Ending) -> None:
+        """End a run, and tell of it once."""
+        if self.runs.end(run_id, ending) and (told := spans()):
+            told.run_ended(self.runs.store, run_id, ending)
 
     def abort(self, run_id: str, ending: Ending) -> None:
         """End a run whose traces may still be sampled."""
-        self.runs.end(run_id, ending)
+        self.end(run_id, ending)
         self.runs.stop(run_id, Why.CANCELLED)
 
     def salvage(self, run_id: str, run: Run, error: ChorusError) -> None:
@@ -182,7 +188,8 @@ class Rounds:
             asked = run.stop or run.stops.get(number) or why
             reason = asked if cut or asked in LAST else Why.COMPLETE
             closing = self.equated(run, Closing(reason, kept))
-            self.runs.record_closing(run_id, number, closing)
+            if self.runs.record_closing(run_id, number, closing) and (told := spans()):
+                told.round_closed(self.runs.store, run_id, run, closing)
         self.step(run_id)
 
     def equated(self, run: Run, closing: Closing) -> Closing:

@@ -90,7 +90,7 @@ def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -
         with (
             turn_of(call, builder, watch) as turn,
             in_flight.one_more(),
-            observed(call, account, watch),
+            observed(call, builder, account, watch),
             opened(call, Hooks(watch.connected, gather)) as chunks,
         ):
             guard: StoredPlan | None = None

@@ -166,6 +166,12 @@ class Settings:
     metrics_token: str = setting(
         "METRICS_TOKEN", "", "Opens /metrics; without it only this machine may read it.", secret=True
     )
+    otlp_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "Send OpenTelemetry spans there (needs chorus-tts[otel]).",
+        example="http://localhost:4318",
+    )
     flower: bool = setting("FLOWER", True, "Start the Flower dashboard with `chorus up`.")
     flower_port: int = setting("FLOWER_PORT", 5555, "Port of the Flower dashboard.")
     flower_basic_auth: str = setting(

@@ -1,7 +1,7 @@
 """The Celery tasks: begin a run, sample one trace, collect a round. Messages carry ids only."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
@@ -11,7 +11,7 @@ from celery.exceptions import Ignore, Reject
 from celery.utils import uuid
 from kombu.exceptions import BatchPublishError, OperationalError
 
-from tts_core.model import Why
+from tts_core.model import Trace, Why
 from workers.breaker import Breakers
 from workers.call import Call
 from workers.celery import app, settings
@@ -27,6 +27,7 @@ from workers.sampling import HandedBack, Sampled, defective, interrupted
 from workers.sampling import sample as sample_trace
 from workers.stopping import Stops, Watch
 from workers.store import PATIENT, connect
+from workers.telemetry import spans
 from workers.turns import Turns
 
 PUBLISHED_AT_ONCE = 64
@@ -93,7 +94,9 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
         call = call_of(run_id, number, index, arrival)
         request_id.set(call.request_id)
         try:
-            trace, text, confidences = sampled(call, watch)
+            with tracing(run_id, call) as tell:
+                trace, text, confidences = sampled(call, watch)
+                tell(trace)
         except HandedBack as handed:
             claims().hand_back(run_id, index, handed.carried)
             log.info("run %s trace %d is handed back", run_id, index)
@@ -106,6 +109,16 @@ def sample(run_id: str, number: int, index: int) -> Receipt:
             run_id, index, trace.attempts, trace.fault.message,
         )  # fmt: skip
     return [index, trace.finish.value, trace.tokens]
+
+
+@contextmanager
+def tracing(run_id: str, call: Call) -> Iterator[Callable[[Trace], None]]:
+    """A trace's span, if anybody wants to know; gives what is to be told of the trace."""
+    if told := spans():
+        with told.trace(runs().store, run_id, call.number, call.index) as tell:
+            yield tell
+    else:
+        yield lambda _: None
 
 
 def sampled(call: Call, watch: Watch) -> Sampled:

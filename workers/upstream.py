@@ -23,6 +23,7 @@ from tts_core.errors import (
 )
 from tts_core.tracing import Chunk
 from workers.settings import Upstream
+from workers.telemetry import outgoing
 from workers.transport import NO_HOOKS, Hooks, Transport
 from workers.wire import ToldError, WireError, read_chunk, read_error
 
@@ -104,6 +105,8 @@ def answered(
     Straight to the transport: httpx's client adds cookies, redirects and 1 ms, and none is wanted.
     """
     request.headers.update({"Accept-Encoding": "identity", "User-Agent": "chorus"})
+    if parent := outgoing.get():
+        request.headers["traceparent"] = parent
     if upstream.api_key:
         request.headers["Authorization"] = f"Bearer {upstream.api_key}"
     with translated(upstream), closing(Transport(tls(), hooks).handle_request(request)) as response:
