@@ -53,7 +53,7 @@ app = Celery(
     "chorus",
     broker=settings.broker_url,
     backend=settings.broker_url,
-    include=["workers.tasks", "workers.life", "workers.logs"],
+    include=["workers.tasks", "workers.life", "workers.logs", "workers.webhooks"],
 )
 app.conf.update(CONF)
 app.amqp.Connection = Connection

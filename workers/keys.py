@@ -10,6 +10,8 @@ ACCESS_KEYS_USED = "chorus:keys:used"
 SPENT = "chorus:spent"
 PACE = "chorus:pace"
 METRICS = "chorus:metrics"
+WEBHOOKS = "chorus:webhooks"
+WEBHOOKS_SENDING = "chorus:webhooks:sending"
 ADMITTED = ("runs", "till", "held", "drained")
 UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not yet done with
 
@@ -17,6 +19,11 @@ UNACKED = "unacked"  # Celery's own: messages that a worker has fetched and not 
 def run(run_id: str, part: str = "") -> str:
     """A run's hash, or one of its parts: texts, confidences, events, ending, inboxes, held."""
     return f"chorus:run:{run_id}:{part}" if part else f"chorus:run:{run_id}"
+
+
+def webhook(run_id: str) -> str:
+    """What a webhook says of a run that has ended, and what became of it."""
+    return f"chorus:webhook:{run_id}"
 
 
 def gate(upstream: str, part: str) -> str:

@@ -21,12 +21,14 @@ from workers.queues import BATCH_CONTROL, CONTROL
 from workers.roster import Roster
 from workers.store import connect
 from workers.tasks import begin, claims, rounds, runs, stops, turns
+from workers.webhooks import hand_out
 
 BEAT_S = 2.0
 TELL_S = 1.0
 BREAKERS_S = 1.0
 LOOK_S = 0.05
 DISPATCH_S = 0.2
+HAND_OUT_S = 0.2
 LOOKING = 16
 LAST_WORD_S = 2.0
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ def live(sender: Any, **_: Any) -> None:
     if facts["queue"] == CONTROL:
         repeat(LOOK_S, look_after_runs, name="deadlines")
         repeat(DISPATCH_S, Dispatcher(runs(), begin_line).look, name="batches")
+        repeat(HAND_OUT_S, hand_out, name="webhooks")
 
 
 def tell_what_is_held() -> None:

@@ -25,7 +25,7 @@ class Submission:
     """A run as it was handed in. Times are seconds since the epoch.
 
     `owner` is a digest of the client's key; `shown` is how the answer is to be rendered; `extends` the
-    job whose traces were taken over.
+    job whose traces were taken over; `webhook` the endpoint that is told of the end, a name or a URL.
     """
 
     request: Request
@@ -36,6 +36,7 @@ class Submission:
     source: Source = Source.CHAT
     shown: Mapping[str, Any] = field(default_factory=dict)
     extends: str | None = None
+    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import redis
 
 from tts_core.model import Trace, Why
 from workers import keys, scripts
+from workers.announcing import announcement, notices
 from workers.charging import ADMITTED, bill_of, late_bill
 from workers.json_fields import by_number, decode, encode, numbered
 from workers.metrics_endings import sums
@@ -61,13 +62,9 @@ class Runs:
 
     def open(self, run_id: str, submission: Submission, inbox: str = "") -> None:
         """Write down a new run, its deadline and who waits for it; a second time changes nothing."""
-        ticket = Ticket(
-            submission.deadline_s,
-            submission.request_id,
-            submission.request.limits.max_total_tokens,
-            submission.source,
-        )
-        fields = {"submission": encode(submission), "ticket": encode(ticket)}
+        most = submission.request.limits.max_total_tokens
+        ticket = Ticket(submission.deadline_s, submission.request_id, most, submission.source)
+        fields = {"submission": encode(submission), "ticket": encode(ticket), **notices(submission)}
         with self.store.pipeline(transaction=True) as pipe:
             pipe.set(keys.owner(run_id), submission.owner, ex=2 * self.open_s)
             for name, value in fields.items():
@@ -269,8 +266,11 @@ class Runs:
         """Write down, charge, count and tell of the ending, wake who waits; whether it was the first."""
         told = [keys.run(run_id, part) for part in ("ending", "events", "inboxes")]
         kept = [keys.run(run_id, part) for part in ("", "texts", "confidences")]
-        names = [*told, keys.DEADLINES, keys.owner(run_id), *ADMITTED, *kept]
-        return bool(self._end(names, (encode(ending), self.ttl_s, run_id, *bill_of(ending), *sums(ending))))
+        webhook = (keys.webhook(run_id), keys.WEBHOOKS)
+        event = announcement(self.store.hget(keys.run(run_id), "webhook"), run_id, ending, time.time())
+        names = [*told, keys.DEADLINES, keys.owner(run_id), *ADMITTED, *webhook, *kept]
+        words = (encode(ending), self.ttl_s, run_id, *bill_of(ending), *event, *sums(ending))
+        return bool(self._end(names, words))
 
     def renew(self, run_id: str, pipe: Any) -> None:
         """Keep an ended run for its whole time from now on."""

@@ -5,7 +5,9 @@ from workers.admission_scripts import CHARGE
 END = f"""{CHARGE}
 local ending, events, inboxes, deadlines, owner = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local admitted = {{runs = KEYS[6], till = KEYS[7], held = KEYS[8], drained = KEYS[9]}}
+local webhook, webhooks = KEYS[10], KEYS[11]
 local record, ttl_s, run_id = ARGV[1], ARGV[2], ARGV[3]
+local event, endpoint, numbers = ARGV[10], ARGV[11], ARGV[12]
 local bill = {{
   now = tonumber(ARGV[4]), day = ARGV[5], tokens = tonumber(ARGV[6]), usd = ARGV[7],
   spent = ARGV[8], pace = ARGV[9],
@@ -14,15 +16,20 @@ if not redis.call('SET', ending, record, 'NX', 'EX', ttl_s) then
   return 0
 end
 charge(admitted, redis.call('GET', owner), run_id, bill)
-for at = 11, #ARGV, 2 do
-  redis.call('HINCRBYFLOAT', ARGV[10], ARGV[at], ARGV[at + 1])
+for at = 13, #ARGV, 2 do
+  redis.call('HINCRBYFLOAT', numbers, ARGV[at], ARGV[at + 1])
+end
+if event ~= '' then
+  redis.call('HSET', webhook, 'event', event, 'endpoint', endpoint)
+  redis.call('EXPIRE', webhook, 2 * ttl_s)
+  redis.call('ZADD', webhooks, bill.now, run_id)
 end
 redis.call('XADD', events, '*', 'type', 'end', 'data', '{{}}')
 redis.call('ZREM', deadlines, run_id)
 redis.call('EXPIRE', owner, 2 * ttl_s)
 redis.call('EXPIRE', events, ttl_s)
 redis.call('EXPIRE', inboxes, ttl_s)
-for part = 10, #KEYS do
+for part = 12, #KEYS do
   redis.call('EXPIRE', KEYS[part], ttl_s)
 end
 for _, inbox in ipairs(redis.call('SMEMBERS', inboxes)) do

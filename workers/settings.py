@@ -86,6 +86,25 @@ class Settings:
         "SCORER_API_KEY", "", "Sent to every scorer as a Bearer token.", secret=True
     )
 
+    webhooks: str = setting(
+        "WEBHOOKS",
+        "",
+        "Endpoints that may be told of ended jobs, NAME=URL, comma-separated.",
+        example="crm=https://crm.example.com/hooks/chorus",
+    )
+    webhook_hosts: str = setting(
+        "WEBHOOK_HOSTS",
+        "",
+        "Origins under which clients may name any URL as a webhook.",
+        example="https://hooks.example.com,https://ci.example.com:8443",
+    )
+    webhook_secret: str = setting("WEBHOOK_SECRET", "", "Signs them: whsec_BASE64.", secret=True)
+    webhook_default: str = setting("WEBHOOK_DEFAULT", "", "Endpoint of jobs that name none.")
+    webhook_retries_s: str = setting(
+        "WEBHOOK_RETRIES_S", "5,300,1800,7200,18000,36000", "Waits before a webhook is sent again."
+    )
+    webhook_timeout_s: float = setting("WEBHOOK_TIMEOUT_S", 10.0, "How long an endpoint may take.")
+
     default_model: str = setting("DEFAULT_MODEL", "openai/gpt-4o-mini", "Always listed by /v1/models.")
     default_strategy: str = setting("DEFAULT_STRATEGY", "deepconf", "Strategy when none is named.")
     default_max_tokens: int = setting("DEFAULT_MAX_TOKENS", 512, "max_tokens when none is given.")
