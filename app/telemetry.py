@@ -1,5 +1,7 @@
 """A span for every request, within the one that its client names by `traceparent`."""
 
+from typing import Any
+
 from flask import Flask, Response, g, request
 
 from app.metrics import METHODS
@@ -19,9 +21,10 @@ def begin() -> None:
     assert told  # noqa: S101 - says so to the type checker
     route = request.url_rule.rule if request.url_rule else ""
     method = request.method if request.method in METHODS else "_OTHER"
-    facts = {"http.request.method": method, "url.scheme": request.scheme}
-    facts |= {"http.route": route} if route else {}
-    g.span = told.asked(request.headers, f"{method} {route}".strip(), facts)
+    facts: dict[str, Any] = {"http.request.method": method, "url.scheme": request.scheme}
+    if route:
+        facts["http.route"] = route
+    g.span = told.asked(dict(request.headers), f"{method} {route}".strip(), facts)
 
 
 def follow(response: Response) -> Response:

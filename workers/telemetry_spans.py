@@ -28,6 +28,7 @@ from opentelemetry.trace import (
     use_span,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import AnyValue
 
 from tts_core.errors import UpstreamError
 from tts_core.model import Trace
@@ -39,6 +40,7 @@ from workers.stopping import Watch
 from workers.telemetry import FIELD, outgoing
 
 W3C = TraceContextTextMapPropagator()
+Facts = dict[str, AnyValue]
 Tell = Callable[[Trace], None]
 NANO = 1_000_000_000
 chosen: ContextVar[tuple[int, int] | None] = ContextVar("chosen", default=None)
@@ -86,7 +88,7 @@ class Spans:
         inside = SpanContext(origin.trace_id, id_of(run_id, *part), True, origin.trace_flags)
         return set_span_in_context(NonRecordingSpan(inside))
 
-    def asked(self, headers: Mapping[str, str], name: str, facts: Mapping[str, str]) -> Span:
+    def asked(self, headers: Mapping[str, str], name: str, facts: Facts) -> Span:
         """A request that has come; what follows in this context happens within it."""
         parent = W3C.extract({key.lower(): value for key, value in headers.items()}, Context())
         span = self.tracer.start_span(name, parent, SpanKind.SERVER, facts)
@@ -96,7 +98,7 @@ class Spans:
     def run_ended(self, store: Any, run_id: str, ending: Ending) -> None:
         """A run from its submission to its end."""
         origin, is_within = self.origin(store, run_id)
-        facts = {
+        facts: Facts = {
             "chorus.job_id": run_id,
             "chorus.strategy": ending.strategy,
             "chorus.stopped_by": ending.why.value,
@@ -115,7 +117,7 @@ class Spans:
         """A round from its sending to its closing."""
         number = len(run.closings)
         ids = self.origin(store, run_id)[0].trace_id, id_of(run_id, number)
-        facts = {
+        facts: Facts = {
             "chorus.job_id": run_id,
             "chorus.round": number,
             "chorus.traces": len(closing.traces),
@@ -130,7 +132,7 @@ class Spans:
         parent: Context,
         ids: tuple[int, int],
         began_s: float,
-        facts: Mapping[str, str | int],
+        facts: Facts,
         fault: str = "",
     ) -> None:
         """A span that ends now, under ids that were known before."""
@@ -145,7 +147,7 @@ class Spans:
     @contextmanager
     def trace(self, store: Any, run_id: str, number: int, index: int) -> Iterator[Tell]:
         """A trace that is sampled in this block; gives what is to be told of it."""
-        facts = {"chorus.job_id": run_id, "chorus.round": number, "chorus.trace": index}
+        facts: Facts = {"chorus.job_id": run_id, "chorus.round": number, "chorus.trace": index}
         parent = self.within(store, run_id, number)
         with self.tracer.start_as_current_span(
             "trace", parent, attributes=facts, record_exception=False, set_status_on_exception=False
@@ -156,7 +158,7 @@ class Spans:
     def call(self, call: Call, builder: TraceBuilder, watch: Watch) -> Iterator[None]:
         """A call to the upstream, which is told of the span within which it happens."""
         url, model = httpx.URL(call.upstream.base_url), call.upstream.name_of(call.sampling.model)
-        facts = {
+        facts: Facts = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": call.upstream.name,
             "gen_ai.request.model": model,
