@@ -32,6 +32,7 @@ from workers.settings import Settings, read_settings, split
 
 EXPOSED = [
     *("x-request-id", "openai-processing-ms", "retry-after", "x-should-retry", "location"),
+    "x-chorus-cost",
     *rates.HEADERS,
 ]
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
