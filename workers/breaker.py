@@ -65,7 +65,7 @@ class Breakers:
         self._fail = store.register_script(FAIL)
 
     def check(self, upstream: Upstream) -> None:
-        """Raises UpstreamDown while an upstream is left alone. Who knows it to be looks whether it still is:
+        """Raises UpstreamDown while an upstream is left alone. Who thinks so looks whether it still is:
         another process may have found that it serves."""
         if self.known.get(upstream.name, CLOSED).open_s is None:
             return

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app import configuration
+from app import configuration, doctor
 from workers.settings import Settings, SettingsError
 from workers.upstreams import Breaker, Quota, Upstreams
 
@@ -107,7 +107,7 @@ def test_prices_and_limits_are_read(write: Write) -> None:
 
 
 def named(name: str) -> str:
-    return f'\n[upstreams.{name}]\nbase_url = "http://{name}/v1"\n'
+    return f'\n[upstreams.{name}]\nbase_url = "http://127.0.0.1:1/{name}/v1"\n'
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,27 @@ def test_a_mistake_is_told_by_file_table_and_field(write: Write, content: str, n
     for name in ["UPSTREAMS_FILE", "upstreams.toml", *names]:
         assert name in str(raised.value)
     assert "sk-1" not in str(raised.value)
+
+
+def test_the_limit_of_the_environment_is_of_its_own_upstream_too() -> None:
+    settings = Settings(upstream_base_url="http://own/v1", upstream_max_concurrency=4)
+    assert settings.upstream.quota == Quota(4)
+    assert not Settings(upstream_base_url="http://own/v1").upstream.is_limited
+
+
+def test_the_example_is_valid_as_it_stands() -> None:
+    path = Path(__file__).parent.parent.parent / "examples" / "upstreams.toml"
+    found = Settings(upstreams_file=str(path)).upstreams
+    assert found.route("local/x").name == "local"
+    [router] = found.instead_of(found.by_name["local"], "qwen3-32b")
+    assert router.name_of("qwen3-32b") == "qwen/qwen3-32b"
+
+
+def test_doctor_looks_at_each_upstream(write: Write) -> None:
+    settings = write(named("a") + named("b"))
+    found = [doctor.check_upstream(settings, each) for each in settings.upstreams.by_name.values()]
+    assert [finding.seen.partition(":")[0] for finding in found] == ["a", "b"]
+    assert all("UPSTREAMS_FILE" in finding.do for finding in found)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
