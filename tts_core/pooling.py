@@ -24,13 +24,15 @@ from tts_core.tracing import DEFAULT_WINDOW_TOKENS
 @dataclass(frozen=True, slots=True)
 class Revote:
     """What a strategy made of a pool: its vote, the traces as it saw them, what ended its last round.
-    `unfinished` counts those that had not come to an end of their own when they were sampled."""
+    `unfinished` counts those that had not come to an end of their own when they were sampled; `elapsed_s`
+    is the time of the slowest trace of each round, one round after the other."""
 
     vote: Vote
     traces: tuple[Trace, ...]
     rounds: int
     why: Why
     unfinished: int
+    elapsed_s: float
 
 
 def revote(request: Request, pool: Sequence[Trace]) -> Revote:
@@ -43,11 +45,13 @@ def revote(request: Request, pool: Sequence[Trace]) -> Revote:
     history: list[Past] = []
     why = Why.COMPLETE
     left = list(pool)
+    elapsed_s = 0.0
     while not isinstance(step := advance(request, history), Vote):
         check(step, request)
         size = len(step.samplings)
         traces, why = served(step, left[:size])
         history.append(Past(size, Round(traces, last=len(left) < size), step))
+        elapsed_s += max(map(ended_s, left, traces), default=0.0)
         left = left[size:]
     seen = tuple(trace for past in history for trace in past.round.traces)
     if why is Why.COMPLETE and step.decided:
@@ -58,6 +62,7 @@ def revote(request: Request, pool: Sequence[Trace]) -> Revote:
         rounds=len(history),
         why=why,
         unfinished=sum(not trace.usable for trace in pool[: len(seen)]),
+        elapsed_s=elapsed_s,
     )
 
 
@@ -132,6 +137,14 @@ def tokens_by(trace: Trace, at_s: float) -> int:
         return trace.tokens
     share = (at_s - first_s) / (trace.elapsed_s - first_s)
     return round(trace.tokens * min(1.0, max(0.0, share)))
+
+
+def ended_s(before: Trace, seen: Trace) -> float:
+    """When a trace ended as its plan saw it, the reverse of `tokens_by`."""
+    first_s = before.first_token_s or 0.0
+    if seen.tokens >= before.tokens:
+        return before.elapsed_s
+    return first_s + (before.elapsed_s - first_s) * seen.tokens / before.tokens
 
 
 def stopped(trace: Trace, why: Why, tokens: int | None) -> Trace:

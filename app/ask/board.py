@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.ask.service import Event
+from app.remote import Event
 
 BARS = 16
 LEADERS = 5

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from app.ask.board import Board, show_vote
-from app.ask.service import AskError, Service
+from app.remote import AskError, Service
 from app.up import demo
 from app.up.commands import local_url
 from workers.settings import Settings

@@ -44,3 +44,9 @@ def page_of(client: Client, job: Job, after: int, limit: int) -> tuple[list[dict
     some = found[:limit]
     texts = client.texts(job.id, [trace.index for trace in some])
     return [with_text(job, trace, texts.get(trace.index)) for trace in some], len(found) > limit
+
+
+def with_confidences(client: Client, job: Job, shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same traces with every token's confidence (nats); null where they were not kept."""
+    kept = client.confidences(job.id, [trace["index"] for trace in shown])
+    return [{**trace, "token_confidences": kept.get(trace["index"])} for trace in shown]

@@ -11,7 +11,7 @@ from app.jobs.events import START, Told, checked_id
 from app.jobs.extending import extension_of
 from app.jobs.objects import job_entry, job_object
 from app.jobs.revoting import revoted
-from app.jobs.traces import page_of
+from app.jobs.traces import page_of, with_confidences
 from app.paging import asked_page, listing
 from app.questions import Question, read_question
 from app.render import completion
@@ -72,8 +72,10 @@ def delete(job_id: str) -> Response:
 def traces(job_id: str) -> Response:
     """List a job's traces that have ended, by index."""
     asked = asked_page(TracePageSchema)
-    found, more = page_of(client(), own(job_id), asked["after"], asked["limit"])
-    return jsonify(listing(found, more=more, key="index"))
+    job = own(job_id)
+    found, more = page_of(client(), job, asked["after"], asked["limit"])
+    shown = with_confidences(client(), job, found) if asked["confidences"] else found
+    return jsonify(listing(shown, more=more, key="index"))
 
 
 @blueprint.get("/v1/jobs/<job_id>/events")

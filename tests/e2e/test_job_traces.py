@@ -49,3 +49,12 @@ def test_traces_that_have_ended_are_shown_while_others_run(jobs: Jobs, upstream:
 def test_a_page_that_cannot_be_is_refused(jobs: Jobs, query: dict[str, object]) -> None:
     answer = jobs.get(f"/{jobs.done(tts_budget=1)['id']}/traces", **query)
     assert (answer.status_code, answer.json()["error"]["param"] in query) == (400, True)
+
+
+def test_the_confidence_of_every_token_is_told_when_it_is_asked_for_and_kept(jobs: Jobs) -> None:
+    kept = jobs.done(tts_mode="online", tts_budget=1)["id"]
+    unkept = jobs.done(tts_budget=1)["id"]
+    told = [jobs.get(f"/{job}/traces", confidences="true").json()["data"][0] for job in (kept, unkept)]
+    assert len(told[0]["token_confidences"]) == told[0]["tokens"]
+    assert told[1]["token_confidences"] is None
+    assert "token_confidences" not in jobs.get(f"/{kept}/traces").json()["data"][0]

@@ -12,11 +12,20 @@ from httpx_sse import EventSource, ServerSentEvent
 PATIENCE = httpx.Timeout(10.0, read=60.0)
 ATTEMPTS = 5
 PAUSE_S = 1.0
+PAGE = 32
 JSON = "application/json"
 
 
 class AskError(Exception):
-    """What went wrong, in words for whoever asked."""
+    """What went wrong, in words for whoever asked; `status` is the service's (None: nobody was there), and
+    `retry_after_s` when it wants to be asked again."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class Event(NamedTuple):
@@ -35,9 +44,24 @@ class Service:
             base_url=url.rstrip("/") + "/", headers=headers, timeout=PATIENCE, trust_env=False
         )
 
-    def submit(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Hand in a job. Raises AskError."""
-        return self.read("POST", "jobs", json=body, headers={"Idempotency-Key": uuid4().hex})
+    def submit(self, body: Mapping[str, Any], once: str = "") -> dict[str, Any]:
+        """Hand in a job; under the same `once` it is the same job. Raises AskError."""
+        headers = {"Idempotency-Key": once or uuid4().hex}
+        return self.read("POST", "jobs", json=body, headers=headers)
+
+    def estimate(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a body would ask for; nothing is asked. Raises AskError."""
+        return self.read("POST", "estimate", json=body)
+
+    def traces(self, job_id: str) -> Iterator[dict[str, Any]]:
+        """A job's traces that have ended, with their token confidences, by index. Raises AskError."""
+        asked: dict[str, Any] = {"limit": PAGE, "confidences": "true"}
+        while True:
+            page = self.read("GET", f"jobs/{job_id}/traces", params=asked)
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            asked["after"] = page["last_id"]
 
     def job(self, job_id: str) -> dict[str, Any]:
         """The job as it stands. Raises AskError."""
@@ -114,6 +138,10 @@ def refused(response: httpx.Response) -> AskError:
     try:
         told = response.json()["error"]
         place = f" ({told['param']})" if told.get("param") else ""
-        return AskError(f"{told['message']}{place}")
+        said = f"{told['message']}{place}"
     except (ValueError, KeyError, TypeError):
-        return AskError(f"{response.url} answered {response.status_code}; is it a Chorus?")
+        said = f"{response.url} answered {response.status_code}; is it a Chorus?"
+    wait = response.headers.get("retry-after", "")
+    return AskError(
+        said, status=response.status_code, retry_after_s=float(wait) if wait.isdecimal() else None
+    )
