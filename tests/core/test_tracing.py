@@ -23,6 +23,13 @@ def test_text_is_the_same_however_it_was_cut(text: str, width: int) -> None:
     assert built(*pieces).text == text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
+@pytest.mark.parametrize("reply", ["Mon", "day, Tues", "Monday, Tues", ""])
+def test_a_prefill_stands_once_at_the_beginning_also_when_the_upstream_repeats_it(reply: str) -> None:
+    builder = built(Chunk(text=reply), prefill="Monday, Tues")
+    said = "Monday, Tues" + reply.removeprefix("Monday, Tues")
+    assert (builder.text, builder.message()["content"]) == (said, said)
+
+
 def test_tokens_are_counted_by_logprob_entries_not_by_chunks() -> None:
     chunk = Chunk(text="two tokens", top_logprobs=[[-1.0, -2.0], [-1.0, -3.0]])
     assert built(chunk).counted_tokens == 2
