@@ -70,8 +70,9 @@ def elect(traces: Sequence[Trace], scores: Mapping[int, float]) -> Vote:
     """The trace with the best score wins, whatever the others say.
 
     `scores` by trace index, higher is better; traces without one do not take part, nor do those without
-    an answer when others have one. Of equal scores the one sampled first wins. A class weighs its best
-    score and is represented by the trace that has it; `share` is of the votes.
+    an answer when others have one. Of equal scores the answer with more votes wins, then the trace sampled
+    first. A class weighs its best score and is represented by the trace that has it; `share` is of the
+    votes.
     """
     usable = [trace for trace in traces if trace.usable and not trace.judge and trace.index in scores]
     taking_part = [trace for trace in usable if trace.answer] or usable
@@ -82,7 +83,7 @@ def elect(traces: Sequence[Trace], scores: Mapping[int, float]) -> Vote:
         return replace(vote, winners=winners, voters=tuple(sorted(winners)), warnings=())
     answers = {trace.index: trace.answer.text for trace in ranked if trace.answer}
     best = [next(t.index for t in ranked if t.index in found.traces) for found in vote.classes]
-    order = sorted(zip(best, vote.classes, strict=True), key=lambda pair: (-scores[pair[0]], pair[0]))
+    order = sorted(zip(best, vote.classes, strict=True), key=lambda p: (-scores[p[0]], -p[1].votes, p[0]))
     classes = tuple(replace(c, answer=answers[i], weight=scores[i]) for i, c in order)
     return replace(
         vote,
