@@ -15,7 +15,10 @@ from workers.client import Client
 from workers.settings import Settings
 
 OPEN = frozenset(
-    {"health.health", "health.ready", "metrics.metrics", "swagger_ui.show", "docs.openapi", "static"}
+    {
+        *("health.health", "health.ready", "metrics.metrics", "static"),
+        *("swagger_ui.show", "docs.openapi", "ui.page"),
+    }
 )
 STATELESS = frozenset({"strategies.index", "estimate.create"})
 MISSING = "You didn't provide an API key. Send it in the header 'Authorization: Bearer YOUR_KEY'."

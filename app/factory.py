@@ -24,6 +24,7 @@ from app.routes import (
     models,
     responses,
     strategies,
+    ui,
 )
 from app.routes.metrics import blueprint as metrics
 from workers.client import Client
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(metrics)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(docs.ui)
+    app.register_blueprint(ui.blueprint)
     return app
 
 

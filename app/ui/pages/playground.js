@@ -1,0 +1,8 @@
+// Playground.
+
+import { el, fill } from "../dom.js";
+
+export async function show(root) {
+  fill(root, el("h1", {}, "Playground"));
+  return () => {};
+}
