@@ -240,12 +240,13 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
     Unless PROBE_MODELS is false, the default model is asked a handful of short questions, once a day.
     """
-    from app import capabilities  # noqa: PLC0415
+    from app import capabilities, webhook_checks  # noqa: PLC0415
     from app import doctor as checks  # noqa: PLC0415
     from workers.client import Client  # noqa: PLC0415
 
     client = Client(settings)
     findings = list(checks.diagnose(settings, checks.Shell(client.ping_store, client.workers)))
+    findings += webhook_checks.diagnosed(settings)
     if any(finding.check == "upstream" and finding.state == "ok" for finding in findings):
         findings += capabilities.diagnosed(settings)
     click.echo(checks.as_json(findings) if as_json else checks.as_lines(findings))

@@ -1,5 +1,6 @@
 """The settings as people read them: the table of `chorus config` and the file .env.example."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from importlib.util import find_spec
@@ -10,7 +11,8 @@ from app.questions import read_question, split_model, unused_options
 from tts_core.errors import InvalidRequest
 from tts_core.filtering import parse_filter
 from tts_core.strategies import strategies
-from workers.settings import SECRET, Settings, SettingsError
+from workers.endpoints import read_endpoints, waits_of
+from workers.settings import SECRET, Settings, SettingsError, split
 from workers.upstreams import Upstream
 
 HEAD = """\
@@ -22,7 +24,14 @@ WORDS = {"log_level": ("debug", "info", "warning", "error"), "log_format": ("tex
 LAST_PORT = 65_535
 POSITIVE = {
     *("workers", "worker_concurrency", "web_workers", "web_threads", "demo_threads"),
-    *("upstream_timeout_s", "request_timeout_s", "job_ttl_s", "max_body_bytes", "max_budget"),
+    *(
+        "webhook_timeout_s",
+        "upstream_timeout_s",
+        "request_timeout_s",
+        "job_ttl_s",
+        "max_body_bytes",
+        "max_budget",
+    ),
     *("default_max_tokens", "max_file_bytes", "batch_concurrency"),
     *("max_waiting_traces", "max_waiting_lines"),
 }
@@ -94,16 +103,31 @@ def _state(row: Row) -> str:
 
 def check(settings: Settings) -> None:
     """Raises SettingsError naming the first setting whose value lies outside its range."""
+    try:
+        _check_each(settings)
+        _check_together(settings)
+    except SettingsError as error:
+        raise SettingsError(masked(str(error), settings)) from None
+
+
+def masked(text: str, settings: Settings) -> str:
+    """A text without what any secret setting says, whole or one of its comma-separated words."""
+    values = [getattr(settings, row.name) for row in fields(Settings) if row.metadata["secret"]]
+    words = sorted({word for value in values for word in (value, *split(value)) if word}, key=len)
+    return re.sub("|".join(map(re.escape, reversed(words))), SECRET, text) if words else text
+
+
+def _check_each(settings: Settings) -> None:
     for row in fields(Settings):
         value = getattr(settings, row.name)
         if wanted := _wanted(row.name, value):
-            shown = SECRET if row.metadata["secret"] else value
-            raise SettingsError(f"{row.metadata['env']}={shown}: {wanted}")
-    _check_together(settings)
+            raise SettingsError(f"{row.metadata['env']}={value}: {wanted}")
 
 
 def _check_together(settings: Settings) -> None:
     settings.upstreams  # noqa: B018 - raises what is wrong with the file
+    waits_of(settings)
+    read_endpoints(settings)
     if settings.default_strategy not in strategies():
         known = ", ".join(strategies())
         raise SettingsError(f"DEFAULT_STRATEGY={settings.default_strategy}: use one of {known}")

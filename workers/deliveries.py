@@ -105,11 +105,6 @@ class Deliveries:
         fields = self.store.hgetall(keys.webhook(run_id))
         return Delivery.of(fields, self.store.zscore(keys.WEBHOOKS, run_id))
 
-    def forget(self, run_id: str) -> None:
-        """Send the event of a run no more."""
-        self.store.delete(keys.webhook(run_id))
-        self.store.zrem(keys.WEBHOOKS, run_id)
-
     def names(self, run_id: str) -> tuple[str, str, str]:
         """The keys that have to do with the event of a run."""
         return keys.webhook(run_id), keys.WEBHOOKS, keys.WEBHOOKS_SENDING

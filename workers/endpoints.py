@@ -7,10 +7,11 @@ import binascii
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import inf
 from typing import NamedTuple
 
-from workers.settings import Settings, split
+from workers.settings import Settings, SettingsError, split
 
 PORTS = {"http": 80, "https": 443}
 MOST_CHARACTERS = 2048
@@ -24,10 +25,6 @@ URL = re.compile(
     r"(?P<path>/[\w.~!$&'()*+,;=:@%/-]*)?(?:\?[\w.~!$&'()*+,;=:@%/?-]*)?",
     re.ASCII,
 )
-
-
-class MistakenWebhooks(ValueError):
-    """A setting of webhooks cannot be used; the message names it and never has a secret in it."""
 
 
 class UnknownEndpoint(LookupError):
@@ -70,13 +67,13 @@ class Endpoints:
 
 
 def waits_of(settings: Settings) -> tuple[float, ...]:
-    """The seconds before each further attempt. Raises MistakenWebhooks."""
+    """The seconds before each further attempt. Raises SettingsError."""
     try:
         waits_s = tuple(map(float, split(settings.webhook_retries_s)))
     except ValueError:
         waits_s = (inf,)
     if not all(0 < wait_s <= LONGEST_WAIT_S for wait_s in waits_s):
-        raise MistakenWebhooks("WEBHOOK_RETRIES_S: use seconds from above 0 to 259200, comma-separated")
+        raise SettingsError("WEBHOOK_RETRIES_S: use seconds from above 0 to 259200, comma-separated")
     return waits_s
 
 
@@ -89,18 +86,19 @@ def origin_of(url: str) -> Origin | None:
     return Origin(scheme, found["host"], int(found["port"] or PORTS[scheme]))
 
 
+@cache
 def read_endpoints(settings: Settings) -> Endpoints:
-    """The endpoints in the words of the settings. Raises MistakenWebhooks."""
+    """The endpoints in the words of the settings. Raises SettingsError, without a secret in it."""
     urls = dict(map(read_named, split(settings.webhooks)))
     origins = frozenset(map(read_host, split(settings.webhook_hosts)))
     default = settings.webhook_default
     if default and default not in urls:
-        raise MistakenWebhooks(f"WEBHOOK_DEFAULT={default}: WEBHOOKS lists no such name")
+        raise SettingsError(f"WEBHOOK_DEFAULT={default}: WEBHOOKS lists no such name")
     secrets = read_secrets(split(settings.webhook_secret), urls)
     for name in [*urls, ""] if origins else urls:
         if not (secrets.get(name) or secrets.get("")):
             whom = f"the endpoint {name!r}" if name else "WEBHOOK_HOSTS"
-            raise MistakenWebhooks(f"WEBHOOK_SECRET: {whom} needs one; nothing is sent unsigned")
+            raise SettingsError(f"WEBHOOK_SECRET: {whom} needs one; nothing is sent unsigned")
     return Endpoints(urls, origins, secrets, default)
 
 
@@ -108,7 +106,7 @@ def read_named(word: str) -> tuple[str, str]:
     """One of WEBHOOKS."""
     name, _, url = (part.strip() for part in word.partition("="))
     if not NAME.fullmatch(name) or origin_of(url) is None:
-        raise MistakenWebhooks(f"WEBHOOKS: {name or word!r} is not of the form NAME=https://host/path")
+        raise SettingsError(f"WEBHOOKS: {name or word!r} is not of the form NAME=https://host/path")
     return name, url
 
 
@@ -116,9 +114,7 @@ def read_host(word: str) -> Origin:
     """One of WEBHOOK_HOSTS."""
     found, origin = URL.fullmatch(word), origin_of(word)
     if found is None or origin is None or found["path"] not in (None, "/") or "?" in word:
-        raise MistakenWebhooks(
-            f"WEBHOOK_HOSTS: {word!r} is not of the form https://host or https://host:port"
-        )
+        raise SettingsError(f"WEBHOOK_HOSTS: {word!r} is not of the form https://host or https://host:port")
     return origin
 
 
@@ -127,12 +123,13 @@ def read_secrets(words: Iterable[str], names: Collection[str]) -> dict[str, tupl
     known: dict[str, tuple[str, ...]] = {}
     for word in words:
         name, _, secret = ("", "", word) if word.startswith(PREFIX) else word.partition("=")
-        if name and name not in names:
-            raise MistakenWebhooks(f"WEBHOOK_SECRET: WEBHOOKS lists no {name[:64]!r}")
         if not is_secret(secret):
-            raise MistakenWebhooks(
-                f"WEBHOOK_SECRET: use {PREFIX} and {LEAST_BYTES} to {MOST_BYTES} bytes in base64"
+            raise SettingsError(
+                f"WEBHOOK_SECRET: use {PREFIX} and {LEAST_BYTES} to {MOST_BYTES} bytes in base64, "
+                "for one endpoint NAME= and that"
             )
+        if name and name not in names:
+            raise SettingsError("WEBHOOK_SECRET: the NAME before a secret is none of WEBHOOKS")
         known[name] = (*known.get(name, ()), secret)
     return known
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tts_core.model import Why
 from workers import keys
 from workers.claims import holdings
+from workers.deliveries import Deliveries, Delivery
 from workers.json_fields import decode, encode
 from workers.records import Ending, Holding, Run, Submission
 from workers.runs import PARTS, RunGone, Runs
@@ -23,12 +24,14 @@ class Use(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A run as its owner sees it: the record, its ending once it has one, and who has its traces now."""
+    """A run as its owner sees it: the record, its ending once it has one, who has its traces now, and
+    how far the telling of its end is, for one that is to be told of."""
 
     id: str
     run: Run
     ending: Ending | None
     held: dict[str, Holding]
+    delivery: Delivery | None = None
 
     @property
     def submission(self) -> Submission:
@@ -42,6 +45,7 @@ class Jobs:
     def __init__(self, runs: Runs) -> None:
         self.runs = runs
         self.store = runs.store
+        self.deliveries = Deliveries(runs.store, runs.ttl_s)
 
     def add(self, run_id: str, submission: Submission) -> None:
         """List a run among its owner's."""
@@ -72,7 +76,8 @@ class Jobs:
         except RunGone:
             return None
         ending = self.runs.ending(run_id)
-        return Job(run_id, run, ending, {} if ending else holdings(self.runs, run_id))
+        delivery = self.deliveries.delivery(run_id) if run.submission.webhook else None
+        return Job(run_id, run, ending, {} if ending else holdings(self.runs, run_id), delivery)
 
     def listed(self, of: str, after: str = "") -> Iterator[Job]:
         """An owner's jobs, newest first, after one of them. Raises KeyError when that is none of them."""
@@ -148,5 +153,6 @@ class Jobs:
         """Forget a run; that it has been stays known."""
         with self.store.pipeline(transaction=True) as pipe:
             pipe.delete(*(keys.run(job.id, part) for part in (*PARTS, "held")))
+            pipe.delete(keys.webhook(job.id))
             pipe.zrem(keys.jobs(job.submission.owner), job.id)
             pipe.execute()

@@ -11,6 +11,7 @@ from environs import Env, EnvError
 from workers.upstreams import MistakenFile, Quota, Upstream, Upstreams, read_upstreams
 
 SECRET = "***"  # noqa: S105 - what is shown instead of one
+SECRETIVE = {"KEY", "KEYS", "SECRET", "TOKEN", "AUTH", "PASSWORD"}
 UNIX_PATH_BYTES = 100
 BATCH_WINDOW_S = 86_400.0
 
@@ -20,7 +21,9 @@ class SettingsError(Exception):
 
 
 def setting(name: str, default: Any, doc: str, *, secret: bool = False, example: str = "") -> Any:
-    """A field read from the environment variable `name`; its type says how."""
+    """A field read from the environment variable `name`; its type says how. One that is called like a
+    secret is one, and is shown nowhere."""
+    secret = secret or name.rpartition("_")[2] in SECRETIVE
     return field(
         default=default,
         metadata={"env": name, "doc": doc, "secret": secret, "example": example},
@@ -42,13 +45,9 @@ class Settings:
         "Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, ...). Wins over the keys below.",
         example="http://localhost:8000/v1",
     )
-    upstream_api_key: str = setting("UPSTREAM_API_KEY", "", "Its key.", secret=True)
-    openrouter_api_key: str = setting(
-        "OPENROUTER_API_KEY", "", "Use OpenRouter with this key.", secret=True
-    )
-    openai_api_key: str = setting(
-        "OPENAI_API_KEY", "", "Use OpenAI with this key (no OpenRouter key set).", secret=True
-    )
+    upstream_api_key: str = setting("UPSTREAM_API_KEY", "", "Its key.")
+    openrouter_api_key: str = setting("OPENROUTER_API_KEY", "", "Use OpenRouter with this key.")
+    openai_api_key: str = setting("OPENAI_API_KEY", "", "Use OpenAI with this key (no OpenRouter key set).")
     check_models: bool = setting(
         "CHECK_MODELS", True, "Refuse models that the upstream's list does not name."
     )
@@ -82,9 +81,7 @@ class Settings:
         "HTTP scorers that clients may name (tts_scorer http:NAME), NAME=URL, comma-separated.",
         example="grader=http://localhost:9000/score",
     )
-    scorer_api_key: str = setting(
-        "SCORER_API_KEY", "", "Sent to every scorer as a Bearer token.", secret=True
-    )
+    scorer_api_key: str = setting("SCORER_API_KEY", "", "Sent to every scorer as a Bearer token.")
 
     webhooks: str = setting(
         "WEBHOOKS",
@@ -98,7 +95,7 @@ class Settings:
         "Origins under which clients may name any URL as a webhook.",
         example="https://hooks.example.com,https://ci.example.com:8443",
     )
-    webhook_secret: str = setting("WEBHOOK_SECRET", "", "Signs them: whsec_BASE64.", secret=True)
+    webhook_secret: str = setting("WEBHOOK_SECRET", "", "Signs them: whsec_BASE64.")
     webhook_default: str = setting("WEBHOOK_DEFAULT", "", "Endpoint of jobs that name none.")
     webhook_retries_s: str = setting(
         "WEBHOOK_RETRIES_S", "5,300,1800,7200,18000,36000", "Waits before a webhook is sent again."
@@ -169,9 +166,7 @@ class Settings:
     demo_port: int = setting("DEMO_PORT", 8009, "Port of the demo model.")
     demo_threads: int = setting("DEMO_THREADS", 1, "CPU threads of the demo model.")
 
-    api_keys: str = setting(
-        "CHORUS_API_KEYS", "", "Keys that clients may use, comma-separated.", secret=True
-    )
+    api_keys: str = setting("CHORUS_API_KEYS", "", "Keys that clients may use, comma-separated.")
     allow_anonymous: bool = setting(
         "CHORUS_ALLOW_ANONYMOUS", False, "Listen beyond loopback although no keys are set."
     )
@@ -183,7 +178,7 @@ class Settings:
     log_format: str = setting("LOG_FORMAT", "text", "text or json.")
     access_log: bool = setting("ACCESS_LOG", False, "Log every request (LOG_LEVEL=DEBUG does so, too).")
     metrics_token: str = setting(
-        "METRICS_TOKEN", "", "Opens /metrics; without it only this machine may read it.", secret=True
+        "METRICS_TOKEN", "", "Opens /metrics; without it only this machine may read it."
     )
     otlp_endpoint: str = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -193,9 +188,7 @@ class Settings:
     )
     flower: bool = setting("FLOWER", True, "Start the Flower dashboard with `chorus up`.")
     flower_port: int = setting("FLOWER_PORT", 5555, "Port of the Flower dashboard.")
-    flower_basic_auth: str = setting(
-        "FLOWER_BASIC_AUTH", "", "user:password of the Flower dashboard.", secret=True
-    )
+    flower_basic_auth: str = setting("FLOWER_BASIC_AUTH", "", "user:password of the Flower dashboard.")
 
     @property
     def upstream(self) -> Upstream:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from app.schemas.chat import chat_schema
-from app.schemas.jobs import ExtendSchema, PageSchema, TracePageSchema, revote_schema
+from app.schemas.jobs import ExtendSchema, PageSchema, TracePageSchema, job_schema, revote_schema
 
 JSON = "application/json"
 ID = "/v1/jobs/{id}"
@@ -38,7 +37,7 @@ def operations() -> dict[str, Operations]:
     """By path and method: the summary, what comes back, what more is said of the operation."""
     return {
         "/v1/jobs": {
-            "post": ("Hand in a job.", JOB, {**body(chat_schema()), **ACCEPTED}),
+            "post": ("Hand in a job.", JOB, {**body(job_schema()), **ACCEPTED}),
             "get": ("List your jobs, newest first.", "A list of jobs.", query(PageSchema)),
         },
         ID: {

@@ -6,6 +6,7 @@ from app.errors import body_of, error_of
 from app.jobs.progress import progress
 from app.outcomes import Record, outcome_of
 from app.render import completion, usage
+from app.webhooks import webhook_of
 from tts_core.model import Why
 from workers.accounting import total_usage
 from workers.client import Client
@@ -42,6 +43,7 @@ def job_entry(client: Client, job: Job) -> dict[str, Any]:
         "usage": usage_of(job) if ending else None,
         "metadata": asked.shown.get("metadata", {}),
         "extends": asked.extends,
+        "webhook": webhook_of(job),
         "completed_at": int(completed_s) if completed_s else None,
         "expires_at": int(completed_s + client.settings.job_ttl_s) if completed_s else None,
     }

@@ -19,6 +19,7 @@ from app.routes.chat import read_json
 from app.routes.models import check_models
 from app.schemas.chat import load_chat
 from app.schemas.jobs import ExtendSchema, TracePageSchema, load, revote_schema
+from app.webhooks import FIELD, chosen, taken_out
 from workers.client import Client
 from workers.jobs import Job
 from workers.records import Source
@@ -33,9 +34,10 @@ blueprint = Blueprint("jobs", __name__)
 @blueprint.post("/v1/jobs")
 def create() -> Response:
     """Hand in a job."""
-    question = read_question(load_chat(read_json()), None, current_app.config["SETTINGS"])
+    body, webhook = taken_out(read_json())
+    question = read_question(load_chat(body), None, current_app.config["SETTINGS"])
     check_models(question.request, client())
-    return handed_in(question)
+    return handed_in(question, webhook=webhook)
 
 
 @blueprint.get("/v1/jobs")
@@ -101,9 +103,10 @@ def revote(job_id: str) -> Response:
 @blueprint.post("/v1/jobs/<job_id>/extend")
 def extend(job_id: str) -> Response:
     """Go on where a job has ended, with more traces: a new job that takes over those there are."""
-    more = load(ExtendSchema(), read_json())["traces"]
-    question = extension_of(own(job_id), more, current_app.config["SETTINGS"])
-    return handed_in(question, extends=job_id)
+    more = load(ExtendSchema(), read_json())
+    webhook = chosen(more.get(FIELD))
+    question = extension_of(own(job_id), more["traces"], current_app.config["SETTINGS"])
+    return handed_in(question, extends=job_id, webhook=webhook)
 
 
 def client() -> Client:

@@ -20,6 +20,7 @@ from app.responses.rendering import rendered
 from app.routes.chat import CLIENT_CLOSED_REQUEST, check_strategy, read_json, with_cost
 from app.routes.models import check_models
 from app.schemas.responses import InputPageSchema, RetrieveSchema, loaded
+from app.webhooks import FIELD, chosen
 from tts_core.errors import ChorusError
 from workers.client import Client
 from workers.jobs import Job
@@ -43,9 +44,11 @@ def create() -> Response:
     """Create a response from many traces."""
     if g.strategy is not None:
         check_strategy(g.strategy)
-    question = read_response(read_json(), g.strategy, current_app.config["SETTINGS"])
+    body = read_json()
+    question = read_response(body, g.strategy, current_app.config["SETTINGS"])
+    webhook = chosen(body.get(FIELD)) if question.echo["background"] else ""
     check_models(question.request, client())
-    return in_background(question) if question.echo["background"] else attended(question)
+    return in_background(question, webhook) if question.echo["background"] else attended(question)
 
 
 @blueprint.get("/responses/<response_id>")
@@ -89,9 +92,12 @@ def client() -> Client:
     return found
 
 
-def in_background(question: Question) -> Response:
-    """A response that nobody has to wait for."""
-    handed = client().submit(question.request, asker(), source=Source.RESPONSE, shown=question.shown)
+def in_background(question: Question, webhook: str) -> Response:
+    """A response that nobody has to wait for, and who is told of its end."""
+    shown = question.shown
+    handed = client().submit(
+        question.request, asker(), source=Source.RESPONSE, shown=shown, webhook=webhook
+    )
     job = client().job(handed.run_id, g.owner)
     if question.stream:
         return streamed(job, endings(client(), job, request.environ))

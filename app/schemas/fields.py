@@ -64,3 +64,9 @@ class Window(fields.Raw):
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
             raise ValidationError('Must be an integer from 1 to 1000000, or "auto".')
         return value
+
+
+def webhook() -> fields.Field[str]:
+    """Who is to be told of a job's end; whether it may be is asked of the settings."""
+    told = "An endpoint to tell of the end: a name or a URL that the operator lists."
+    return fields.String(allow_none=True, metadata={"description": told})

@@ -6,8 +6,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate
 
-from app.schemas.chat import between, close_to, first_of
-from app.schemas.fields import Flag, Integer, Window
+from app.schemas.chat import between, chat_schema, close_to, first_of
+from app.schemas.fields import Flag, Integer, Window, webhook
 from app.schemas.options import strategy_fields
 from tts_core.errors import InvalidRequest
 
@@ -55,6 +55,7 @@ class ExtendSchema(Strict):
     """By how many traces."""
 
     traces = Integer(required=True, validate=validate.Range(min=1))
+    webhook = webhook()
 
 
 class RevoteSchema(Strict):
@@ -73,6 +74,13 @@ class RevoteSchema(Strict):
         allow_none=True, metadata={"description": "Put the traces into tts_metadata."}
     )
     n = Integer(allow_none=True, validate=between(1, 128))
+
+
+@cache
+def job_schema() -> Schema:
+    """What POST /v1/jobs takes: a chat completion's body, and who is to be told of the end."""
+    schema: type[Schema] = type("JobRequest", (type(chat_schema()),), {"webhook": webhook()})
+    return schema()
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from app.schemas.chat import between, chat_schema, first_of
-from app.schemas.fields import Flag, Integer, Number
+from app.schemas.fields import Flag, Integer, Number, webhook
 from app.schemas.options import PREFIX
 from tts_core.errors import InvalidRequest
 
@@ -133,6 +133,13 @@ class ResponseSchema(Schema):
         validate=validate.OneOf(["disabled"], error="Only 'disabled' is supported here."),
     )
     user = fields.String(allow_none=True)
+    webhook = webhook()
+
+    @validates_schema
+    def only_a_background_response_has_a_webhook(self, data: dict[str, Any], **_: Any) -> None:
+        """Who waits for a response need not be told of its end."""
+        if data.get("webhook") is not None and not data.get("background"):
+            raise ValidationError("Needs 'background' to be true.", "webhook")
 
     @validates_schema
     def a_background_response_is_stored(self, data: dict[str, Any], **_: Any) -> None:

@@ -13,6 +13,7 @@ from app import configuration
 from app.cli import main
 from workers.settings import Settings, SettingsError
 
+WEBHOOK_SECRET = "whsec_ZG8gbm90IHNob3cgdGhlc2UgYnl0ZXMh"
 ENV_EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
@@ -79,9 +80,32 @@ def test_config_shows_every_setting(run):
 
 def test_config_masks_secrets(run):
     secrets = [row.metadata["env"] for row in configuration.fields(Settings) if row.metadata["secret"]]
-    shown = run("config", **dict.fromkeys(secrets, "do-not-show")).output
+    values = dict.fromkeys(secrets, "do-not-show") | {"WEBHOOK_SECRET": WEBHOOK_SECRET}
+    shown = run("config", **values).output
     assert "do-not-show" not in shown
+    assert WEBHOOK_SECRET not in shown
     assert shown.count("***") == len(secrets) >= 4
+
+
+def test_a_setting_that_is_called_like_a_secret_is_one():
+    named = {row.metadata["env"]: row.metadata["secret"] for row in configuration.fields(Settings)}
+    assert all(secret for name, secret in named.items() if name.endswith(("KEY", "_TOKEN", "_SECRET")))
+    assert not named["DEFAULT_MAX_TOKENS"]
+
+
+@pytest.mark.parametrize("value", ["do-not-show", "do-not-show=", "crm=do-not-show", "whsec_do-not-show"])
+def test_a_mistake_in_a_secret_does_not_show_it(run, value):
+    result = run("config", WEBHOOKS="crm=https://crm.example.com/", WEBHOOK_SECRET=value)
+    assert result.exit_code == 2
+    assert "WEBHOOK_SECRET" in result.output
+    assert "do-not-show" not in result.output
+
+
+def test_no_message_about_the_settings_has_a_secret_in_it():
+    settings = Settings(api_keys="sk-one,sk-two")
+    assert (
+        configuration.masked("sk-two: no such key as sk-one,sk-two", settings) == "***: no such key as ***"
+    )
 
 
 def test_config_shows_what_differs_from_the_default(run):
