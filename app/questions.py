@@ -144,6 +144,7 @@ def read_sampling(
         window_tokens=read_window(body, online=options.get("mode") == "online"),
         require_logprobs=body.get("tts_require_logprobs", False),
         answer_format=body.get("tts_answer_format") or default_format(body),
+        keep_confidences=body.get("tts_keep_confidences", False),
         keep_logprobs=body.get("logprobs", False),
     )
 

@@ -128,6 +128,10 @@ class ChatSchema(Schema):
     tts_keep = Flag(
         allow_none=True, metadata={"description": "Go on when the client goes away.", "default": False}
     )
+    tts_keep_confidences = Flag(
+        allow_none=True,
+        metadata={"description": "Keep every token's confidence with the traces.", "default": False},
+    )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def no_misspelt_options(self, _: Any, original: Any, **__: Any) -> None:
