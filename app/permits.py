@@ -15,6 +15,12 @@ from workers.settings import Settings
 def check_permitted(request: Request) -> None:
     """Refuse a request that the caller's key does not allow. Raises PermissionDenied."""
     check_strategy_permitted(request.strategy)
+    check_sampling_permitted(request)
+
+
+def check_sampling_permitted(request: Request) -> None:
+    """Refuse models and numbers of traces that the caller's key does not allow, whatever votes on them.
+    Raises PermissionDenied."""
     allowed = allowance()
     for model, parameter in models_of(request).items():
         if not allowed.has_model(model):

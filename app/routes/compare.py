@@ -10,6 +10,7 @@ from app.compare.reading import Comparison, read_comparison, rows_over
 from app.compare.table import table
 from app.errors import answer, error_of
 from app.jobs.revoting import pool_of
+from app.permits import check_sampling_permitted
 from app.render import usage
 from app.routes.chat import CLIENT_CLOSED_REQUEST, read_json
 from app.routes.models import check_models
@@ -28,6 +29,7 @@ def create() -> Response:
     """Sample a pool of traces and play every strategy over it."""
     comparison = read_body(read_json())
     question = comparison.pool
+    check_sampling_permitted(question.request)
     for row in comparison.rows:
         if row.request:
             check_models(row.request, client())

@@ -83,6 +83,18 @@ def test_other_routes_hold_a_key_to_the_same(
     jobs.stop()
 
 
+@pytest.mark.parametrize("strategies", [["single"], [{"strategy": "self_consistency", "tts_budget": 1}]])
+def test_the_pool_of_a_comparison_is_held_to_the_key_whatever_its_rows_ask_for(
+    shared: Service, upstream: ScriptedUpstream, strategies: list[Any]
+) -> None:
+    jobs = Jobs(shared.url, made_for(shared, **ALLOWED))
+    body = {"model": "m", "messages": QUESTION, "strategies": strategies, "tts_budget": 20}
+    answer = jobs.http.post("/compare", json=body)
+    assert (answer.status_code, answer.json()["error"].get("param")) == (403, "tts_budget")
+    assert not upstream.calls
+    jobs.stop()
+
+
 def test_what_became_of_a_job_is_held_to_the_key_too(shared: Service, upstream: ScriptedUpstream) -> None:
     jobs = Jobs(shared.url, made_for(shared, **ALLOWED))
     job_id = jobs.done(tts_budget=4, tts_strategy="self_consistency")["id"]
