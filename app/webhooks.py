@@ -7,7 +7,6 @@ from flask import current_app
 from tts_core.errors import InvalidRequest
 from workers.deliveries import PENDING, Delivery
 from workers.endpoints import UnknownEndpoint, read_endpoints
-from workers.jobs import Job
 
 FIELD = "webhook"
 
@@ -43,10 +42,9 @@ def chosen(word: Any) -> str:
     return word
 
 
-def webhook_of(job: Job) -> dict[str, Any] | None:
-    """What became of telling that a job has ended; None when nobody is to be told."""
-    word, delivery = job.submission.webhook, job.delivery
-    return {**named(word), **state(delivery)} if word and delivery else None
+def webhook_of(word: str, delivery: Delivery | None) -> dict[str, Any] | None:
+    """What became of telling an endpoint of an end; None when nobody is to be told."""
+    return {**named(word), **state(delivery)} if delivery else None
 
 
 def named(word: str) -> dict[str, str]:

@@ -46,7 +46,8 @@ def free_port() -> int:
 
 def clean_environment() -> dict[str, str]:
     """This process's environment without settings that a developer may have."""
-    ours = ("UPSTREAM_", "OPENROUTER_", "OPENAI_", "CHORUS_", "REDIS_", "DEEPCONF_", "DEFAULT_", "FLOWER_", "WEBHOOK")
+    ours = ("UPSTREAM_", "OPENROUTER_", "OPENAI_", "CHORUS_", "REDIS_", "DEEPCONF_", "DEFAULT_")
+    ours = (*ours, "FLOWER_", "WEBHOOK")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 

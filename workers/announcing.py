@@ -1,4 +1,4 @@
-"""What a webhook says of a run that has ended. No prompt, no answer, no text of an upstream's error."""
+"""What a webhook says of a run or a batch that has ended: no prompt, no answer, no text of an error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
-from tts_core.model import Usage, Why
+from tts_core.model import Finish, Usage, Why
+from workers.batch import Batch
 from workers.json_fields import decode, encode
-from workers.records import Ending, Submission
+from workers.records import RESPONSE_PREFIX, Ending, Source, Submission
 
 MOST_METADATA_BYTES = 16_384
+CUT = (Finish.LENGTH, Finish.CONTENT_FILTER, Finish.STOPPED)
 SILENCE = (b"", "")
 
 
@@ -49,17 +51,23 @@ def announcement(raw: bytes | None, run_id: str, ending: Ending, now_s: float) -
     if raw is None:
         return SILENCE
     notice = decode(raw, Notice)
-    status = status_of(ending)
-    event = {"type": f"job.{status}", "timestamp": iso(now_s), "data": told(notice, run_id, ending, now_s)}
-    return encode(event), notice.endpoint
+    data = told(notice, run_id, ending, now_s)
+    return event_of(run_id, f"{data['object']}.{data['status']}", data, now_s), notice.endpoint
+
+
+def event_of(named: str, kind: str, data: Mapping[str, Any], now_s: float) -> bytes:
+    """An event in OpenAI's shape, which is also that of Standard Webhooks."""
+    event = {"id": f"evt_{named}", "object": "event", "created_at": int(now_s)}
+    return encode({**event, "type": kind, "timestamp": iso(now_s), "data": data})
 
 
 def told(notice: Notice, run_id: str, ending: Ending, now_s: float) -> dict[str, Any]:
-    """The job, without what it was asked and what it answered."""
+    """The job or response, without what it was asked and what it answered."""
+    is_response = notice.source == Source.RESPONSE
     return {
-        "id": run_id,
-        "object": "job",
-        "status": status_of(ending),
+        "id": RESPONSE_PREFIX + run_id if is_response else run_id,
+        "object": "response" if is_response else "job",
+        "status": response_status_of(ending) if is_response else status_of(ending),
         "source": notice.source,
         "model": notice.model,
         "strategy": notice.strategy,
@@ -79,6 +87,32 @@ def status_of(ending: Ending) -> str:
     if ending.why is Why.CANCELLED:
         return "cancelled"
     return "failed" if ending.fault else "completed"
+
+
+def response_status_of(ending: Ending) -> str:
+    """The same in the word of the response object: one whose winner was cut off is incomplete."""
+    if ending.why is Why.CANCELLED:
+        return "cancelled"
+    if ending.fault or ending.vote is None:
+        return "failed"
+    winner = ending.vote.winners[0]
+    is_cut = any(trace.index == winner and trace.finish in CUT for trace in ending.traces)
+    return "incomplete" if is_cut else "completed"
+
+
+def batch_announcement(batch: Batch, status: str, now_s: float, **more: Any) -> bytes:
+    """The event of a batch's ending."""
+    data = {
+        "id": batch.id,
+        "object": "batch",
+        "status": status,
+        "endpoint": batch.endpoint,
+        "input_file_id": batch.input_file_id,
+        **more,
+        "metadata": batch.metadata,
+        "created_at": int(batch.created_s),
+    }
+    return event_of(batch.id, f"batch.{status}", data, now_s)
 
 
 def spent(usage: Usage, cost: float | None) -> dict[str, Any]:

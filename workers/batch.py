@@ -61,7 +61,8 @@ class Entry(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A batch as it was handed in. Times are seconds since the epoch; its files are kept for `keep_s`
-    after its end. One whose input file has `problems` has failed and has no lines."""
+    after its end. One whose input file has `problems` has failed and has no lines. `webhook`: the
+    endpoint that is told of the end, a name or a URL."""
 
     id: str
     owner: str
@@ -73,6 +74,7 @@ class Batch:
     total: int = 0
     metadata: Mapping[str, str] | None = None
     problems: tuple[Problem, ...] = ()
+    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
+import msgspec
+
 from tts_core.model import Usage
 from workers import keys
 from workers.admission import Admission
+from workers.announcing import batch_announcement
 from workers.batch import Batch, Bits, End, Entry, Line, Refused, State, Table, files_of, run_of, unpacked
+from workers.deliveries import Deliveries
 from workers.json_fields import decode, encode
 from workers.queues import BATCH
 from workers.records import Ending, Submission
@@ -51,6 +55,7 @@ class Batches:
         self.runs = runs
         self.store = runs.store
         self.admission = Admission(self.store, BATCH, lambda: 0)
+        self.deliveries = Deliveries(self.store, runs.ttl_s)
         self.table = lru_cache(maxsize=TABLES_CACHED)(self._table)
 
     def add(self, batch: Batch, entries: Sequence[Entry]) -> None:
@@ -67,7 +72,9 @@ class Batches:
             pipe.zadd(keys.batches(batch.owner), {batch.id: batch.created_s}, nx=True)
             pipe.zremrangebyscore(keys.batches(batch.owner), 0, batch.created_s - 2 * life_s)
             pipe.expire(keys.batches(batch.owner), 2 * life_s)
-            if not batch.problems:
+            if batch.problems:
+                self.announce(batch, "failed", pipe, errors=len(batch.problems))
+            else:
                 pipe.zadd(keys.BATCHES, {batch.id: batch.created_s}, nx=True)
             pipe.execute()
 
@@ -175,6 +182,7 @@ class Batches:
     def end(self, batch: Batch, end: End, usage: Usage) -> None:
         """Write down how a batch ended; its record is kept for its whole time from now on."""
         name = keys.batch(batch.id)
+        completed = self.store.bitcount(keys.batch(batch.id, "completed"))
         self.admission.release(batch.id)
         with self.store.pipeline(transaction=True) as pipe:
             pipe.hsetnx(name, "end", encode(end))
@@ -185,7 +193,14 @@ class Batches:
                 pipe.expire(keys.batch(batch.id, part), batch.keep_s)
             pipe.expire(keys.owner(batch.id), 2 * batch.keep_s)
             pipe.zrem(keys.BATCHES, batch.id)
+            self.announce(batch, end.value, pipe, **summed_up(batch, completed, usage))
             pipe.execute()
+
+    def announce(self, batch: Batch, status: str, pipe: Any, **more: Any) -> None:
+        """Have whoever wants to know be told that a batch has ended."""
+        if batch.webhook:
+            event = batch_announcement(batch, status, time.time(), **more)
+            self.deliveries.announce(batch.id, batch.webhook, event, pipe)
 
     def measured(self, batch_id: str, file: str, size_bytes: int) -> None:
         """One of its files has been read and is so long."""
@@ -210,6 +225,18 @@ class Batches:
                 kinds = (Submission, Ending, Refused)
                 kept = (known(part, kind) for part, kind in zip(raw, kinds, strict=True))
                 yield Outcome(index, *kept)
+
+
+def summed_up(batch: Batch, completed: int, usage: Usage) -> dict[str, Any]:
+    """What is told of a batch that is through."""
+    files = files_of(batch, completed)
+    counts = {"total": batch.total, "completed": completed, "failed": batch.total - completed}
+    return {
+        "output_file_id": files.get("output"),
+        "error_file_id": files.get("errors"),
+        "request_counts": counts,
+        "usage": msgspec.to_builtins(usage),
+    }
 
 
 def known(raw: bytes | None, kind: type[Any]) -> Any:

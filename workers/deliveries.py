@@ -16,7 +16,7 @@ from workers import keys, webhook_scripts
 MOST = 16
 MOST_EACH = 4
 CANDIDATES = 2000
-SPARE_S = 5.0
+SPARE_S = 3.0
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 
 
@@ -73,9 +73,15 @@ class Deliveries:
         self.store: Any = store  # redis-py's hints cannot tell that replies are bytes
         self.ttl_s = ttl_s
         self.lease_s = timeout_s + SPARE_S
+        self._announce = self.store.register_script(webhook_scripts.ANNOUNCE)
         self._claim = self.store.register_script(webhook_scripts.CLAIM)
         self._take = self.store.register_script(webhook_scripts.TAKE)
         self._settle = self.store.register_script(webhook_scripts.SETTLE)
+
+    def announce(self, named: str, endpoint: str, event: bytes, pipe: Any) -> None:
+        """Have an event sent, in the transaction that writes down what has happened; once."""
+        words = (named, event, endpoint, time.time(), 2 * self.ttl_s)
+        self._announce((keys.webhook(named), keys.WEBHOOKS), words, client=pipe)
 
     def claim(self) -> list[Claim]:
         """Events that are due, for this process to have sent: MOST at once over all processes, MOST_EACH
@@ -104,6 +110,10 @@ class Deliveries:
         """How far the event of a run is."""
         fields = self.store.hgetall(keys.webhook(run_id))
         return Delivery.of(fields, self.store.zscore(keys.WEBHOOKS, run_id))
+
+    def seen(self, run_id: str, endpoint: str) -> Delivery | None:
+        """How far the event of a run is; None when no endpoint is to be told."""
+        return self.delivery(run_id) if endpoint else None
 
     def names(self, run_id: str) -> tuple[str, str, str]:
         """The keys that have to do with the event of a run."""

@@ -76,7 +76,7 @@ class Jobs:
         except RunGone:
             return None
         ending = self.runs.ending(run_id)
-        delivery = self.deliveries.delivery(run_id) if run.submission.webhook else None
+        delivery = self.deliveries.seen(run_id, run.submission.webhook)
         return Job(run_id, run, ending, {} if ending else holdings(self.runs, run_id), delivery)
 
     def listed(self, of: str, after: str = "") -> Iterator[Job]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tts_core.model import Fault, Plan, Request, Sampling, Trace, Until, Usage, Vote, Why
 
+RESPONSE_PREFIX = "resp_"
 NOTHING = Usage()
 
 

@@ -1,5 +1,15 @@
 """What Redis does in one step for webhooks: hand out what is due, write down what came of an attempt."""
 
+ANNOUNCE = """
+local record, due = KEYS[1], KEYS[2]
+local run_id, event, endpoint, now, life_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if redis.call('HSETNX', record, 'endpoint', endpoint) == 1 then
+  redis.call('HSET', record, 'event', event)
+  redis.call('EXPIRE', record, life_s)
+  redis.call('ZADD', due, now, run_id)
+end
+"""
+
 CLAIM = """
 local due, sending = KEYS[1], KEYS[2]
 local prefix, now, till = ARGV[1], tonumber(ARGV[2]), ARGV[3]

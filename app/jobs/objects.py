@@ -43,7 +43,7 @@ def job_entry(client: Client, job: Job) -> dict[str, Any]:
         "usage": usage_of(job) if ending else None,
         "metadata": asked.shown.get("metadata", {}),
         "extends": asked.extends,
-        "webhook": webhook_of(job),
+        "webhook": webhook_of(asked.webhook, job.delivery),
         "completed_at": int(completed_s) if completed_s else None,
         "expires_at": int(completed_s + client.settings.job_ttl_s) if completed_s else None,
     }

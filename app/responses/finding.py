@@ -1,19 +1,18 @@
 """Which response is meant, and whether this may be done to it."""
 
-from app.responses.rendering import PREFIX
 from tts_core.errors import InvalidRequest, JobGone, UnknownJob
 from workers.client import Client
 from workers.jobs import Job
-from workers.records import Source
+from workers.records import RESPONSE_PREFIX, Source
 
 
 def find(client: Client, response_id: str, owner: str) -> Job:
     """A response of this owner's that may be asked for again. Raises UnknownJob, JobGone."""
     unknown = UnknownJob(f"There is no response {response_id[:80]!r}.", code="response_not_found")
-    if not response_id.startswith(PREFIX):
+    if not response_id.startswith(RESPONSE_PREFIX):
         raise unknown
     try:
-        job = client.job(response_id.removeprefix(PREFIX), owner)
+        job = client.job(response_id.removeprefix(RESPONSE_PREFIX), owner)
     except JobGone as error:
         message = f"The response {response_id!r} was deleted, or its time is over."
         raise JobGone(message, code="response_gone") from error

@@ -7,12 +7,12 @@ from typing import Any
 
 from app.presence import client_is_gone
 from app.responses.events import OPENING_EVENTS, closing, failure, numbered, opening
-from app.responses.rendering import IN_PROGRESS, PREFIX, QUEUED, begun, ended
+from app.responses.rendering import IN_PROGRESS, QUEUED, begun, ended
 from app.sse import HEARTBEAT
 from tts_core.errors import ChorusError, DeadlinePassed, JobGone
 from workers.client import Client
 from workers.jobs import Job
-from workers.records import Ending
+from workers.records import RESPONSE_PREFIX, Ending
 
 FROM_THE_START = -1
 LATE_S = 60.0
@@ -36,7 +36,7 @@ def endings(client: Client, job: Job, environ: Any, tick_s: float = TICK_S) -> I
         if ending or client_is_gone(environ):
             return
         if not client.is_known(job.id):
-            raise JobGone(f"The response {PREFIX + job.id!r} was deleted.", code="response_gone")
+            raise JobGone(f"The response {RESPONSE_PREFIX + job.id!r} was deleted.", code="response_gone")
         if time.time() > job.submission.deadline_s + LATE_S:
             raise DeadlinePassed("The run did not end at its deadline.")
 

@@ -12,9 +12,8 @@ from tts_core.errors import ChorusError, StrategyFault
 from tts_core.model import Usage, Why
 from workers.client import Client
 from workers.jobs import Job
-from workers.records import Ending
+from workers.records import RESPONSE_PREFIX, Ending
 
-PREFIX = "resp_"
 IN_PROGRESS = "in_progress"
 QUEUED = "queued"
 
@@ -45,7 +44,7 @@ def ended(client: Client, job: Job, ending: Ending) -> dict[str, Any]:
 def head(record: Record, status: str) -> dict[str, Any]:
     """What every response has, in the order in which people read it."""
     return {
-        "id": PREFIX + record.run_id,
+        "id": RESPONSE_PREFIX + record.run_id,
         "object": "response",
         "created_at": record.created,
         "status": status,

@@ -16,6 +16,7 @@ from app.routes.chat import read_json
 from app.routes.models import check_model
 from app.schemas.batches import BatchSchema
 from app.schemas.jobs import load
+from app.webhooks import FIELD, chosen, webhook_of
 from tts_core.errors import Conflict, InvalidRequest, JobGone, UnknownJob
 from workers.answering import answering
 from workers.batch import PREFIX, Batch, End, State
@@ -32,6 +33,7 @@ blueprint = Blueprint("batches", __name__)
 def create() -> Response:
     """Check a file and begin to work on it; one that cannot be used makes a batch that has failed."""
     body, who = load(BatchSchema(), read_json()), asker()
+    webhook = chosen(body.get(FIELD))
     client = library().client
     reader = Reader(
         client.settings,
@@ -45,9 +47,9 @@ def create() -> Response:
         file = input_file(body["input_file_id"])
         reader.read(lines(library().files.content(file.id)))
         entries = () if reader.problems else reader.entries
-        library().add(batch_of(batch_id, body, reader), entries, allowance())
+        library().add(batch_of(batch_id, {**body, FIELD: webhook}, reader), entries, allowance())
         client.jobs.ask(who.owner, who.body, number, RETRIED_S)
-    return jsonify(batch_object(own(batch_id)))
+    return jsonify(told(own(batch_id)))
 
 
 def batch_of(batch_id: str, body: dict[str, Any], reader: Reader) -> Batch:
@@ -66,6 +68,7 @@ def batch_of(batch_id: str, body: dict[str, Any], reader: Reader) -> Batch:
         total=0 if reader.problems else len(reader.entries),
         metadata=body.get("metadata"),
         problems=tuple(reader.problems),
+        webhook=body[FIELD],
     )
 
 
@@ -89,7 +92,7 @@ def index() -> Response:
         found = list(islice(library().batches.listed(g.owner, asked["after"]), asked["limit"] + 1))
     except KeyError as error:
         raise unknown(asked["after"], "after") from error
-    page = [batch_object(state) for state in found[: asked["limit"]]]
+    page = [told(state) for state in found[: asked["limit"]]]
     return jsonify(listing(page, more=len(found) > len(page)))
 
 
@@ -97,7 +100,7 @@ def index() -> Response:
 @answering()
 def show(batch_id: str) -> Response:
     """Show a batch."""
-    return jsonify(batch_object(own(batch_id)))
+    return jsonify(told(own(batch_id)))
 
 
 @blueprint.post("/v1/batches/<batch_id>/cancel")
@@ -108,7 +111,14 @@ def cancel(batch_id: str) -> Response:
     if state.batch.problems or state.end in (End.COMPLETED, End.EXPIRED):
         raise Conflict("The batch has ended and cannot be cancelled any more.", code="batch_ended")
     library().batches.cancel(batch_id, time.time())
-    return jsonify(batch_object(own(batch_id)))
+    return jsonify(told(own(batch_id)))
+
+
+def told(state: State) -> dict[str, Any]:
+    """A batch, and for one whose end is to be told of what became of that."""
+    endpoint = state.batch.webhook
+    found = webhook_of(endpoint, library().batches.deliveries.seen(state.batch.id, endpoint))
+    return {**batch_object(state), FIELD: found} if found else batch_object(state)
 
 
 def own(batch_id: str) -> State:

@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from app.schemas.chat import between
+from app.schemas.fields import webhook
 from app.schemas.jobs import PageSchema, Strict
 
 PURPOSES = ("batch",)
@@ -47,3 +48,4 @@ class BatchSchema(Strict):
         allow_none=True,
     )
     output_expires_after = fields.Nested(ExpirySchema, allow_none=True)
+    webhook = webhook()
