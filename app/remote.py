@@ -81,6 +81,8 @@ class Service:
             try:
                 for event in self.stream("GET", f"jobs/{job_id}/events", headers=resuming(after)):
                     after, failures = event.id or after, 0
+                    if not event.data:  # what httpx-sse makes of a comment
+                        continue
                     yield Event(event.event, json.loads(event.data))
                     if event.event == "end":
                         return
