@@ -18,8 +18,9 @@ setup: $(VENV)/.runtime $(VENV)/.demo ## Install Chorus into .venv
 up: setup ## Install on the first run, then run everything; Ctrl-C stops it
 	@exec $(BIN)/chorus up
 
-test: setup $(VENV)/.dev ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup $(VENV)/.dev ## Run the tests, several files at a time (JOBS=1: one after the other)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+JOBS ?= 3
 
 check: setup $(VENV)/.dev ## Lint, format, types, layers
 	@$(BIN)/ruff check .
