@@ -70,10 +70,27 @@ class Record:
         """Put messages into a queue."""
         self.runs.store.lpush(queue, *messages)
 
-    def is_idle(self, *queues: str) -> bool:
-        """Whether no message of these queues (none: of all) waits or is in anybody's hands."""
-        in_hand = [json.loads(row)[2] for row in self.runs.store.hvals("unacked")]
-        return not any(self.queued(queue) or queue in in_hand for queue in queues or QUEUES)
+    def settled(self, *queues: str) -> None:
+        """Wait until no message of these queues (none: of all) waits or is in anybody's hands.
+
+        Raises TimeoutError, which tells of those that are.
+        """
+        try:
+            until(lambda: not self.open_messages(*queues))
+        except TimeoutError as error:
+            raise TimeoutError(f"not done: {self.open_messages(*queues)}") from error
+
+    def open_messages(self, *queues: str) -> list[str]:
+        """What waits in these queues (none: in all) or is in hand: where, which task, of what."""
+        in_hand = [(row[2], row[0]) for row in map(json.loads, self.runs.store.hvals("unacked"))]
+        waiting = [
+            (f"{queue} (waiting)", json.loads(raw)) for queue in QUEUES for raw in self.queued(queue)
+        ]
+        return [
+            f"{queue}: {message['headers'].get('task')}{message['headers'].get('argsrepr')}"
+            for queue, message in (*in_hand, *waiting)
+            if queue.split()[0] in (queues or QUEUES)
+        ]
 
     def endings(self, run_id: str) -> int:
         """How often the end of a run was told."""

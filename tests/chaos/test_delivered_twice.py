@@ -37,7 +37,7 @@ def outcomes(service: Service, upstream_server: ScriptedUpstream) -> Iterator[li
         for run in playing:
             run.wait()
         stage.record.deliver("sample", messages)
-        until(stage.record.is_idle)
+        stage.record.settled()
         yield settle(playing, 0.0)
 
 
@@ -67,7 +67,7 @@ def test_a_callback_that_comes_early_closes_nothing(stage: Stage) -> None:
     run.begin().known()
     stage.upstream.wait_for(lambda calls: len(run.calls(calls)) == BUDGET)
     collect(stage, run.run_id)
-    until(partial(stage.record.is_idle, "control"))
+    stage.record.settled("control")
     stage.script.release()
     outcome = run.outcome(0.0)
     assert (outcome.endings, outcome.answered.told["stopped_by"]) == (1, "complete")
@@ -80,7 +80,7 @@ def test_a_callback_that_comes_late_changes_nothing(stage: Stage) -> None:
     before = stage.record.ending(run_id), stage.record.events(run_id)
     collect(stage, run_id)
     collect(stage, run_id)
-    until(stage.record.is_idle)
+    stage.record.settled()
     assert (stage.record.ending(run_id), stage.record.events(run_id)) == before
 
 
@@ -100,7 +100,7 @@ def test_a_deadline_that_races_the_callback_leaves_one_ending(stage: Stage, atte
         stage.script.first_token_s[question] = DEADLINE_S + random.uniform(-AROUND_S, AROUND_S)
         ids.append(stage.asking.submit(question, **RACING, tts_deadline_s=DEADLINE_S))
     jobs = [until(partial(stage.asking.ended, job_id)) for job_id in ids]
-    until(stage.record.is_idle)
+    stage.record.settled()
     assert [stage.record.endings(job_id) for job_id in ids] == [1] * TRIES
     assert [job for job in jobs if not is_consistent(job)] == []
     assert [stage.asking.job(job_id)["status"] for job_id in ids] == [job["status"] for job in jobs]
@@ -127,7 +127,7 @@ def test_a_cancel_that_races_the_finish_leaves_one_ending(stage: Stage, attempt:
         for question, job_id in zip(asked, ids, strict=True)
     ]
     jobs = [cancel.result() for cancel in racing]
-    until(stage.record.is_idle)
+    stage.record.settled()
     assert [stage.record.endings(job_id) for job_id in ids] == [1] * TRIES
     assert [job for job in jobs if not is_consistent(job)] == []
     assert [stage.asking.job(job_id)["status"] for job_id in ids] == [job["status"] for job in jobs]
