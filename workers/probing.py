@@ -16,9 +16,10 @@ from workers.answering import answering
 from workers.call import GO_ON
 from workers.capabilities import Capabilities, Known
 from workers.settings import Settings
+from workers.transport import Hooks
 from workers.upstream import answered, patience, payloads, url_of
 from workers.upstreams import Upstream
-from workers.wire import read_chunk
+from workers.wire import read_chunk, read_numbers
 
 WITHIN_S = 10.0
 WAIT_S = 15.0
@@ -156,7 +157,8 @@ class Probe:
             content=msgspec.json.encode({**body, **streaming, "model": self.upstream.name_of(self.model)}),
             extensions=patience(left_s),
         )
-        with answered(self.upstream, request) as response:
+        # Before every read: an upstream that only keeps its connection alive sends no chunks.
+        with answered(self.upstream, request, Hooks(pace=self.go_on)) as response:
             streamed = response.headers.get("content-type", "").startswith("text/event-stream")
             reply = self.read(response, streamed=streamed)
         self.usage += next((chunk.usage for chunk in reply.chunks[::-1] if chunk.usage), Usage())
@@ -167,10 +169,9 @@ class Probe:
         chunks: list[Chunk] = []
         choices: set[int] = set()
         for data in payloads(response):
-            self.left_s()
+            self.go_on()
             chunks.append(read_chunk(data, keep=False))
-            told = msgspec.json.decode(data, type=dict[str, Any]).get("choices") or ()
-            choices |= {choice.get("index", 0) for choice in told}
+            choices |= read_numbers(data)
         return Reply(chunks, frozenset(choices), streamed)
 
     def left_s(self) -> float:
@@ -179,6 +180,10 @@ class Probe:
         if left_s <= 0:
             raise UpstreamTimeout("The upstream took too long: the probe's time was over.")
         return left_s
+
+    def go_on(self) -> None:
+        """Raises UpstreamTimeout when the time is over."""
+        self.left_s()
 
     def told(self, found: Mapping[str, Found]) -> Capabilities:
         """The findings as a record."""

@@ -122,6 +122,18 @@ class RawBody(msgspec.Struct, gc=False):
     error: WireError | str | None = None
 
 
+class NumberedChoice(msgspec.Struct, gc=False):
+    """Which choice something belongs to."""
+
+    index: Any = 0
+
+
+class NumberedBody(msgspec.Struct, gc=False):
+    """The choices of a chunk or a completion."""
+
+    choices: list[NumberedChoice] | None = None
+
+
 class ErrorBody(msgspec.Struct, gc=False):
     """An error's body: OpenAI's `error`, or FastAPI's and old vLLM's top-level words."""
 
@@ -140,6 +152,7 @@ class ToldError(Exception):
 
 decode = msgspec.json.Decoder(Body).decode
 decode_raw = msgspec.json.Decoder(RawBody).decode
+decode_numbers = msgspec.json.Decoder(NumberedBody).decode
 decode_error_body = msgspec.json.Decoder(ErrorBody, strict=False).decode
 
 
@@ -169,6 +182,12 @@ def read_chunk(data: bytes, *, keep: bool) -> Chunk:
         rare=rare_of(said),
         below=isinstance(choice.stop_reason, str) and choice.stop_reason.startswith(BELOW),
     )
+
+
+def read_numbers(data: bytes) -> set[int]:
+    """Which choices a `data:` line, or a whole completion, is about. Raises msgspec.MsgspecError."""
+    choices = read_body(data, decode_numbers).choices or ()
+    return {choice.index for choice in choices if isinstance(choice.index, int)}
 
 
 def read_body(data: bytes, decoder: Callable[[bytes], Any]) -> Any:

@@ -5,13 +5,21 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from scripted_upstream import Call, Reply, ScriptedUpstream, error, going_on, hang, reasoning, text
+from scripted_upstream import Call, Reply, ScriptedUpstream, error, going_on, hang, raw, reasoning, text
+from scripted_upstream.exchange import Wait, Write, framed
 
 from workers.capabilities import Capabilities
 from workers.probing import BEGUN, GO_ON, NAMES, Probe
 from workers.upstreams import Upstream
 
 WEEK = "Monday, Tuesday, Wednesday, Thursday"
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+INFINITE = (
+    '{"choices": [{"index": 0, "delta": {"content": "1"}, "finish_reason": "stop", "logprobs": {"content": '
+    '[{"token": "1", "logprob": -0.1, "top_logprobs": '
+    '[{"logprob": -0.1}, {"logprob": -2.5}, {"logprob": -Infinity}]}]}}]}'
+)
 
 
 @pytest.fixture
@@ -169,3 +177,24 @@ def test_only_what_may_pass_is_asked_again_soon(probe: Callable[..., Capabilitie
 def test_a_probe_comes_to_an_end_over_a_silent_upstream(probe: Callable[..., Capabilities]) -> None:
     found = probe(lambda call: hang(after_tokens=1) if call.index else text("1"), within_s=0.5)
     assert (found.streaming, found.prefill, found.settled) == (True, None, False)
+
+
+def test_a_probe_comes_to_an_end_over_an_upstream_that_only_keeps_the_connection_alive(
+    probe: Callable[..., Capabilities],
+) -> None:
+    alive = [Wait(0.05), Write(framed(b": PROCESSING\n\n"))]
+    found = probe(lambda _: Reply(lambda _call: iter([Write(HEAD), *alive * 100]), True), 0.5)
+    assert (found.streaming, found.settled, found.calls) == (None, False, 1)
+    assert "too long" in found.reasons["streaming"]
+
+
+def test_numbers_that_are_no_json_are_read_as_those_of_traces(probe: Callable[..., Capabilities]) -> None:
+    found = probe(lambda _: raw(HEAD + f"data: {INFINITE}\n\ndata: [DONE]\n\n".encode()))
+    assert (found.logprobs, found.top_logprobs) == (True, 2)
+
+
+@pytest.mark.parametrize("index", ["[1]", "null", '"0"', "{}"])
+def test_choices_without_a_number_are_not_counted(probe: Callable[..., Capabilities], index: str) -> None:
+    said = f'{{"choices": [{{"index": {index}, "delta": {{"content": "1"}}, "finish_reason": "stop"}}]}}'
+    found = probe(lambda _: raw(HEAD + f"data: {said}\n\ndata: [DONE]\n\n".encode()))
+    assert (found.streaming, found.n) == (True, False)
