@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.errors import body_of, error_of
+from app.jobs.asked import request_of
 from app.jobs.progress import progress
 from app.outcomes import Record, outcome_of
 from app.render import completion, usage
@@ -16,8 +17,8 @@ from workers.records import Ending
 
 
 def job_object(client: Client, job: Job) -> dict[str, Any]:
-    """The job with its result, which is null until there is one."""
-    shown = job_entry(client, job)
+    """The job with what it was asked, and its result, which is null until there is one."""
+    shown = {**job_entry(client, job), "request": request_of(job.submission)}
     ending = job.ending
     if ending and ending.vote and not ending.fault:
         shown["result"] = completion(outcome_of(client, Record.of(job), ending))
@@ -25,7 +26,7 @@ def job_object(client: Client, job: Job) -> dict[str, Any]:
 
 
 def job_entry(client: Client, job: Job) -> dict[str, Any]:
-    """The job as a list shows it; its result takes texts to tell and is left null."""
+    """The job as a list shows it; its request and its result take texts to tell and are left null."""
     asked, ending = job.submission, job.ending
     completed_s = asked.created_s + ending.elapsed_s if ending else None
     return {
@@ -38,6 +39,7 @@ def job_entry(client: Client, job: Job) -> dict[str, Any]:
         "strategy": asked.request.strategy,
         "mode": asked.request.options.get("mode"),
         "progress": progress(job),
+        "request": None,
         "result": None,
         "error": error_in(ending) if ending else None,
         "usage": usage_of(job) if ending else None,

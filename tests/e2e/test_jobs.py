@@ -29,6 +29,15 @@ def test_a_job_ends_with_the_whole_completion(jobs: Jobs) -> None:
     assert job["created_at"] <= job["completed_at"] < job["expires_at"]
 
 
+@pytest.mark.parametrize("strategy", ["deepconf", "self_consistency", "single"])
+def test_a_job_tells_its_request_as_one_that_can_be_sent_again(jobs: Jobs, strategy: str) -> None:
+    asked = jobs.done(tts_strategy=strategy, temperature=0.3, top_k=4)["request"]
+    again = jobs.done(**asked)["request"]
+    assert (asked["messages"], asked["temperature"], asked["top_k"]) == (QUESTION, 0.3, 4)
+    assert again == asked
+    assert jobs.get().json()["data"][0]["request"] is None
+
+
 def test_a_job_that_is_done_tells_nobody_to_come_back(jobs: Jobs) -> None:
     assert "retry-after" not in jobs.get(f"/{jobs.done(tts_budget=1)['id']}").headers
 
