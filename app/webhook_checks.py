@@ -16,13 +16,17 @@ def diagnosed(settings: Settings) -> Iterator[Finding]:
     if not origins:
         yield Finding("webhooks", "ok", "none: clients cannot ask for any")
         return
-    yield Finding("webhooks", "ok", f"{len(known.urls)} endpoints, {len(known.origins)} hosts")
+    names, places = (
+        ", ".join(known.urls) or "none",
+        ", ".join(sorted(map(written, known.origins))) or "none",
+    )
+    yield Finding("webhooks", "ok", f"endpoints: {names}; clients may name URLs under: {places}")
     yield from (finding for origin in origins for finding in doubts(origin))
 
 
 def doubts(origin: Origin) -> Iterator[Finding]:
     """What may be wrong with a place."""
-    where = f"{origin.scheme}://{origin.host}:{origin.port}"
+    where = written(origin)
     if origin.scheme == "http" and not names_loopback(origin.host):
         yield Finding("webhooks", "warn", f"{where}: events go there unencrypted", "Use https.")
     try:
@@ -30,3 +34,8 @@ def doubts(origin: Origin) -> Iterator[Finding]:
     except OSError:
         do = "Correct WEBHOOKS or WEBHOOK_HOSTS, or look at this machine's name server."
         yield Finding("webhooks", "warn", f"{where}: the name leads nowhere", do)
+
+
+def written(origin: Origin) -> str:
+    """An origin as a URL."""
+    return f"{origin.scheme}://{origin.host}:{origin.port}"

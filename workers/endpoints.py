@@ -8,12 +8,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from ipaddress import IPv6Address
 from math import inf
 from typing import NamedTuple
 
 from workers.settings import Settings, SettingsError, split
 
 PORTS = {"http": 80, "https": 443}
+LAST_PORT = 65_535
 MOST_CHARACTERS = 2048
 LONGEST_WAIT_S = 259_200.0
 LEAST_BYTES, MOST_BYTES = 24, 64
@@ -83,7 +85,16 @@ def origin_of(url: str) -> Origin | None:
     if found is None:
         return None
     scheme = found["scheme"]
-    return Origin(scheme, found["host"], int(found["port"] or PORTS[scheme]))
+    origin = Origin(scheme, found["host"], int(found["port"] or PORTS[scheme]))
+    return origin if 0 < origin.port <= LAST_PORT and is_host(origin.host) else None
+
+
+def is_host(word: str) -> bool:
+    """Whether a word in the form of a host is one: what stands in brackets has to be an IPv6 address."""
+    try:
+        return not word.startswith("[") or bool(IPv6Address(word[1:-1]))
+    except ValueError:
+        return False
 
 
 @cache

@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
+from receiving import SECRET
 from service import free_port
 
-from app import doctor
+from app import doctor, webhook_checks
 from app.doctor import Finding, Shell
 from tts_core.errors import Overloaded
 from workers.settings import Settings
@@ -190,3 +191,28 @@ def test_findings_can_be_read_by_programs():
     assert json.loads(doctor.as_json([Finding("redis", "fail", "gone", "Start it.")])) == [
         {"check": "redis", "state": "fail", "seen": "gone", "do": "Start it."}
     ]
+
+
+def webhooks(**settings: str) -> list[tuple[str, str]]:
+    """What is found of endpoints."""
+    found = webhook_checks.diagnosed(Settings(webhook_secret=SECRET, **settings))
+    return [(finding.state, finding.seen) for finding in found]
+
+
+def test_without_endpoints_there_are_no_webhooks():
+    assert webhooks() == [("ok", "none: clients cannot ask for any")]
+
+
+def test_endpoints_are_named():
+    listed = {"webhooks": "crm=http://127.0.0.1:1/", "webhook_hosts": "http://localhost"}
+    seen = "endpoints: crm; clients may name URLs under: http://localhost:80"
+    assert webhooks(**listed) == [("ok", seen)]
+
+
+def test_an_endpoint_without_tls_is_warned_of_and_so_is_a_name_that_leads_nowhere():
+    state, found = zip(*webhooks(webhooks="crm=http://crm.invalid/"), strict=True)
+    assert state == ("ok", "warn", "warn")
+    assert found[1:] == (
+        "http://crm.invalid:80: events go there unencrypted",
+        "http://crm.invalid:80: the name leads nowhere",
+    )

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from shell import RUN
 
-from tts_core.model import Fault, Why
-from tts_core.testing import request
+from tts_core.model import Fault, Finish, Vote, Why
+from tts_core.testing import request, trace
 from workers import keys
+from workers.announcing import response_status_of
 from workers.deliveries import DELIVERED, FAILED, MOST, MOST_EACH, PENDING, Claim, Deliveries, Reply
 from workers.records import Ending, Submission
 from workers.runs import Runs
@@ -81,6 +82,29 @@ def test_the_type_says_how_it_ended(
 ) -> None:
     end(ending=ending)
     assert event_of(deliveries)["type"] == kind
+
+
+@pytest.mark.parametrize(
+    ("finish", "status"),
+    [(Finish.STOP, "completed"), (Finish.TOOL_CALLS, "completed"), (Finish.LENGTH, "incomplete")],
+)
+def test_a_response_whose_winner_was_cut_off_is_incomplete(finish: Finish, status: str) -> None:
+    traces = (trace("41", index=0), replace(trace("42", index=1), finish=finish))
+    assert response_status_of(Ending(vote=Vote(winners=(1,)), traces=traces)) == status
+
+
+def test_a_response_without_a_vote_has_failed() -> None:
+    assert response_status_of(Ending()) == "failed"
+
+
+def test_an_event_of_a_batch_is_announced_once(deliveries: Deliveries) -> None:
+    for _ in range(2):
+        with deliveries.store.pipeline(transaction=True) as pipe:
+            deliveries.announce("batch_1", "crm", b"{}", pipe)
+            pipe.execute()
+        deliveries.claim()
+        deliveries.settle("batch_1", Reply(200), DELIVERED)
+    assert deliveries.delivery("batch_1").attempts == 1
 
 
 def test_an_event_has_the_clients_metadata_and_not_its_prompt(
