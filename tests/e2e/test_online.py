@@ -1,6 +1,7 @@
 """Early stopping, judged by what the upstream saw."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from asking import QUESTION, ask, choose, post
 from openai import OpenAI
 from scripted_upstream import Call, Reply, ScriptedUpstream, split_tokens, text
+from scripted_upstream.exchange import Step, Wait
 from service import Service
 
 from workers.call import seed_of
@@ -23,6 +25,24 @@ ONLINE = {"tts_mode": "online", "tts_budget": 10, "tts_warmup": WARMUP, "tts_win
 def trace_index(call: Call) -> int:
     """Which trace of a request with seed 0 is calling; the order of arrival does not tell it."""
     return call.body["seed"] // TRACE_STRIDE
+
+
+def when_asked(upstream: ScriptedUpstream, calls: int, reply: Reply) -> Reply:
+    """The reply, held back until so many calls have come: none of them is stopped before it began."""
+
+    def steps(call: Call) -> Iterator[Step]:
+        while len(upstream.calls) < calls:
+            yield Wait(0.01)
+        yield from reply.steps(call)
+
+    return Reply(steps)
+
+
+def stopped_with_it(told: dict[str, Any]) -> int:
+    """How many traces did not vote; those that had not ended within the grace of a stop are not told of."""
+    stopped: int = told["traces_stopped_early"]
+    assert stopped == told["num_traces"] - told["traces_used"]
+    return stopped
 
 
 def mixed(call: Call) -> Reply:
@@ -114,9 +134,15 @@ def test_an_asynchronous_warm_up_judges_the_traces_in_flight(
 def test_a_consensus_in_the_warm_up_stops_what_was_started_ahead(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
-    upstream.reply = lambda call: text(RIGHT if trace_index(call) < WARMUP else WORDS * 50, token_s=0.01)
+    def reply(call: Call) -> Reply:
+        if trace_index(call) < WARMUP:
+            return when_asked(upstream, 10, text(RIGHT))
+        return text(WORDS * 50, token_s=0.01)
+
+    upstream.reply = reply
     told = choose(client, seed=0, extra_body={**ONLINE, "tts_warmup_mode": "async"}).tts_metadata
-    assert (told["stopped_by"], told["answer"], told["num_traces"]) == ("consensus", "42", 10)
+    assert (told["stopped_by"], told["answer"]) == ("consensus", "42")
+    assert stopped_with_it(told) <= 10 - WARMUP
     upstream.wait_for(lambda calls: sum(call.aborted for call in calls) == 10 - WARMUP)
 
 
@@ -151,20 +177,29 @@ def test_needed_logprobs_are_missed_on_the_first_word(service: Service, upstream
 def test_adaptive_consistency_stops_the_rest_when_decided(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
-    upstream.reply = lambda call: text(RIGHT) if call.index < 4 else text(WORDS * 20, token_s=0.02)
+    def reply(call: Call) -> Reply:
+        return when_asked(upstream, 12, text(RIGHT)) if call.index < 4 else text(WORDS * 20, token_s=0.02)
+
+    upstream.reply = reply
     body = {"tts_strategy": "adaptive_consistency", "tts_budget": 12}
     told = choose(client, extra_body=body).tts_metadata
-    assert (told["answer"], told["stopped_by"], told["traces_stopped_early"]) == ("42", "consensus", 8)
+    assert (told["answer"], told["stopped_by"], told["traces_used"]) == ("42", "consensus", 4)
+    assert stopped_with_it(told) <= 8
     upstream.wait_for(lambda calls: sum(call.aborted for call in calls) == 8)
 
 
 def test_the_first_to_finish_vote_and_the_rest_are_stopped(
     client: OpenAI, upstream: ScriptedUpstream
 ) -> None:
-    upstream.reply = lambda call: text(RIGHT) if call.index < 3 else text(WORDS * 20, token_s=0.02)
+    def reply(call: Call) -> Reply:
+        return when_asked(upstream, 8, text(RIGHT)) if call.index < 3 else text(WORDS * 20, token_s=0.02)
+
+    upstream.reply = reply
     body = {"tts_strategy": "short_m_at_k", "tts_budget": 8, "tts_first": 3}
     told = choose(client, extra_body=body).tts_metadata
-    assert (told["answer"], told["traces_used"], told["traces_stopped_early"]) == ("42", 3, 5)
+    assert (told["answer"], told["traces_used"]) == ("42", 3)
+    assert stopped_with_it(told) <= 5
+    upstream.wait_for(lambda calls: sum(call.aborted for call in calls) == 5)
 
 
 def test_a_token_cap_stops_all_traces(client: OpenAI, upstream: ScriptedUpstream) -> None:
