@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from app import configuration, key_types
+from app.eval import options as evaluation
 from workers.settings import Settings, SettingsError, read_settings
 
 USAGE_ERROR = 2
@@ -170,6 +171,10 @@ def ask(settings: Settings, question: str, url: str, key: str, **given: Any) -> 
     from app.ask import command  # noqa: PLC0415
 
     sys.exit(command.run(settings, question, command.Place(url, key), given))
+
+
+main.add_command(evaluation.evaluate)
+main.add_command(evaluation.replay)
 
 
 @main.group(
