@@ -17,6 +17,9 @@ def request_of(asked: Submission) -> dict[str, Any]:
     )
     told = {
         "seed": request.sampling.seed,
+        "logprobs": request.sampling.keep_logprobs or None,
+        "top_logprobs": asked.shown.get("top_logprobs") if request.sampling.keep_logprobs else None,
+        "tts_keep_confidences": request.sampling.keep_confidences or None,
         "n": request.choices if request.choices > 1 else None,
         "tts_judge_model": request.judge_model,
         **options,

@@ -31,7 +31,7 @@ def test_a_job_ends_with_the_whole_completion(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("strategy", ["deepconf", "self_consistency", "single"])
 def test_a_job_tells_its_request_as_one_that_can_be_sent_again(jobs: Jobs, strategy: str) -> None:
-    asked = jobs.done(tts_strategy=strategy, temperature=0.3, top_k=4)["request"]
+    asked = jobs.done(tts_strategy=strategy, temperature=0.3, top_k=4, logprobs=True)["request"]
     again = jobs.done(**asked)["request"]
     assert (asked["messages"], asked["temperature"], asked["top_k"]) == (QUESTION, 0.3, 4)
     assert again == asked

@@ -20,8 +20,9 @@ export function requestForm({ query, models, strategies, strategy, actions, chan
   }
 
   function input(event) {
-    state.set(event.target.name, event.target.value);
-    if (event.target.name === "tts_strategy") showStrategy();
+    const { name, type, value, checked } = event.target;
+    state.set(name, type === "checkbox" ? (checked ? "" : "no") : value);
+    if (name === "tts_strategy") showStrategy();
     changed();
   }
 
@@ -35,7 +36,7 @@ export function requestForm({ query, models, strategies, strategy, actions, chan
     actions,
     part("Options of the strategy", true, options),
     part("Sampling", true, el("div", { class: "fields" }, fieldsOf(SAMPLING, state))),
-    part("More", anySet(SHARED, state), el("div", { class: "fields" }, fieldsOf(SHARED, state))),
+    part("More", anySet(SHARED, state), keepField(state), el("div", { class: "fields" }, fieldsOf(SHARED, state))),
   );
   showStrategy();
   return {
@@ -84,12 +85,21 @@ function textField(name, title, rows, state) {
   );
 }
 
+// What the job's page draws from; the answer does not depend on it.
+const KEPT = { logprobs: true, top_logprobs: 5, tts_keep_confidences: true };
+
+function keepField(state) {
+  const box = el("input", { type: "checkbox", id: "field-keep", name: "keep", checked: state.get("keep") !== "no" });
+  return el("p", {}, el("label", { for: "field-keep" }, box, "Keep every token, for the curves and the heat map"));
+}
+
 function bodyOf(state, schemas) {
   const said = (role, name) => (state.get(name)?.trim() ? [{ role, content: state.get(name) }] : []);
   const body = {
     model: state.get("model").trim(),
     messages: [...said("system", "system"), ...said("user", "user")],
     tts_strategy: state.get("tts_strategy"),
+    ...(state.get("keep") === "no" ? {} : KEPT),
   };
   for (const [name, schema] of Object.entries(schemas)) {
     const value = valueOf(state.get(name) ?? "", name === "tts_window_size" ? windowSchema(state) : schema);
@@ -102,6 +112,6 @@ const windowSchema = (state) => ({ type: state.get("tts_window_size") === "auto"
 
 // Options of another strategy are kept while one tries around, but not shared.
 function stateOf(state, schemas) {
-  const names = ["model", "tts_strategy", "system", "user", ...Object.keys(schemas)];
+  const names = ["model", "tts_strategy", "system", "user", "keep", ...Object.keys(schemas)];
   return names.filter((name) => state.get(name)).map((name) => [name, state.get(name)]);
 }
