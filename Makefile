@@ -19,8 +19,8 @@ up: setup ## Install on the first run, then run everything; Ctrl-C stops it
 	@exec $(BIN)/chorus up
 
 test: setup $(VENV)/.dev ## Run the tests, several files at a time (JOBS=1: one after the other)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
-JOBS ?= 3
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+JOBS ?= 2
 
 check: setup $(VENV)/.dev ## Lint, format, types, layers
 	@$(BIN)/ruff check .

@@ -7,6 +7,24 @@ from openai import OpenAI
 from scripted_upstream import ScriptedUpstream, text
 from service import Service, running
 
+FOLDERS_OF_ONE_SERVICE = ("chaos", "sight")
+SERVICES = ("probing", "shared")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever runs the tests side by side runs a file in one process, and all that want one of the rarer
+    services in one too: an idle service costs a small machine what others need."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def group_of(item: pytest.Item) -> str:
+    """What a test is to share a process with."""
+    wanted = getattr(item, "fixturenames", ())
+    folder = item.path.parent.name
+    service = next((name for name in SERVICES if name in wanted), "")
+    return service or (folder if folder in FOLDERS_OF_ONE_SERVICE else str(item.path))
+
 
 @pytest.fixture(scope="session")
 def upstream_server() -> Iterator[ScriptedUpstream]:
