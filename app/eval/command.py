@@ -38,6 +38,12 @@ class Abandoned(Exception):
 
 def run(service: Service, asked: Asked, given: Given) -> int:
     """Sample what is missing, then evaluate; the exit code."""
+    with closing(service.http):
+        return evaluated(service, asked, given)
+
+
+def evaluated(service: Service, asked: Asked, given: Given) -> int:
+    """The same with a service that is closed afterwards."""
     notes = Console(stderr=True)
     try:
         shape, problems = read_problems(Path(given["data"]), given["shape"])
@@ -104,9 +110,8 @@ def sampled(
     missing = [problem for problem in problems if problem.id not in stored.pools]
     notes.print(plan_line(asked, len(problems), len(missing)), markup=False, highlight=False)
     try:
-        with closing(service.http):
-            failures = list(pools(service, asked, missing, given, notes))
-            failures += list(lives(service, asked, problems, given, notes)) if given["live"] else []
+        failures = list(pools(service, asked, missing, given, notes))
+        failures += list(lives(service, asked, problems, given, notes)) if given["live"] else []
     except KeyboardInterrupt:
         notes.print(INTERRUPTION.format(out), markup=False, highlight=False, soft_wrap=True)
         return None
