@@ -33,7 +33,7 @@ POSITIVE = {
         "max_budget",
     ),
     *("default_max_tokens", "max_file_bytes", "batch_concurrency"),
-    *("max_waiting_traces", "max_waiting_lines"),
+    *("max_waiting_traces", "max_waiting_lines", "client_patience_s"),
 }
 
 

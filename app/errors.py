@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 Body = dict[str, dict[str, str | None]]
 
 
+class TooSlow(ParseException):
+    """A body comes too slowly to be waited for."""
+
+
 class Meaning(NamedTuple):
     """What a client is told."""
 
@@ -137,6 +141,14 @@ def answer_broken(_: ParseException) -> Response:
     return answer(InvalidRequest("The request's body is not valid HTTP.", code="invalid_http"))
 
 
+def answer_slow(_: TooSlow) -> Response:
+    """A large body whose rest did not come."""
+    message = "The request's body took too long to arrive."
+    response = jsonify(shape(message, "invalid_request_error", None, "request_timeout"))
+    response.status_code = 408
+    return response
+
+
 def answer_bug(error: Exception) -> Response:
     """A defect of ours: told in the log, not to the client."""
     log.exception("unexpected %s in request %s", type(error).__name__, g.get("request_id"))
@@ -150,4 +162,5 @@ def register(app: Flask) -> None:
     app.register_error_handler(ChorusError, answer)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(ParseException, answer_broken)
+    app.register_error_handler(TooSlow, answer_slow)
     app.register_error_handler(Exception, answer_bug)

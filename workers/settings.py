@@ -147,6 +147,11 @@ class Settings:
     )
     web_workers: int = setting("WEB_WORKERS", 1, "Web processes.")
     web_threads: int = setting("WEB_THREADS", 512, "Requests held at once per web process.")
+    client_patience_s: float = setting(
+        "CLIENT_PATIENCE_S",
+        20.0,
+        "How long a client may take to send a request, without the rest of a large body.",
+    )
 
     max_waiting_traces: int = setting(
         "MAX_WAITING_TRACES",

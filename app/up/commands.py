@@ -18,12 +18,12 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S1
 
 
 def web(settings: Settings) -> tuple[str, ...]:
-    """gunicorn with as many threads as requests may wait at once; waiting costs a thread each."""
+    """gunicorn with as many threads as requests may wait at once: waiting costs one, sending none."""
     threads = settings.web_threads
     return (
         *(sys.executable, "-m", "gunicorn", "app:create_app()"),
         *("--bind", address(settings.host, settings.port)),
-        *("--worker-class", "gthread", "--workers", str(settings.web_workers)),
+        *("--worker-class", "app.gathering.GatheringWorker", "--workers", str(settings.web_workers)),
         *("--threads", str(threads), "--worker-connections", str(2 * threads)),
         *("--graceful-timeout", str(WEB_GRACE_S), "--keep-alive", str(KEEP_ALIVE_S)),
         *("--log-level", settings.log_level.lower(), "--logger-class", "app.logs.GunicornLogs"),
