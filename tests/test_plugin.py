@@ -13,6 +13,10 @@ from asking import in_turn
 from scripted_upstream import ScriptedUpstream, text
 from service import Service, clean_environment, running
 
+from app.schemas.chat import ChatSchema
+from app.schemas.options import PREFIX
+from tts_core.strategies import SHARED
+
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "plugin"
 INSTALL = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index")
@@ -44,9 +48,40 @@ BROKEN = {
         USABLE.format(**FINE | {"option": "some_words: list = ()"}),
         "none of bool, int, float, str",
     ),
+    "a_table": (
+        USABLE.format(**FINE | {"option": "some_words: dict[str, int] = None"}),
+        "none of bool, int, float, str",
+    ),
+    "one_of_two_types": (
+        USABLE.format(**FINE | {"option": "some_words: int | str = 1"}),
+        "none of bool, int, float, str",
+    ),
     "a_default_that_is_no_tuple": (
         USABLE.format(**FINE | {"option": "some_words: tuple[str, ...] = 'a'"}),
         "no default",
+    ),
+    "a_default_of_another_type": (
+        USABLE.format(**FINE | {"option": "some_count: int = 'a'"}),
+        "no default of its type",
+    ),
+    "a_rule_for_another_type": (
+        "from typing import Annotated\nfrom tts_core.registry import Bounds\n"
+        + USABLE.format(**FINE | {"option": "some_word: Annotated[str, Bounds(1)] = 'a'"}),
+        "a rule for values of another type",
+    ),
+    "a_word_that_follows_from_the_budget": (
+        "from typing import Annotated\nfrom tts_core.registry import FromBudget\n"
+        + USABLE.format(**FINE | {"option": "some_word: Annotated[str | None, FromBudget(str)] = None"}),
+        "follows from the budget",
+    ),
+    "a_field_of_every_request": (
+        USABLE.format(**FINE | {"option": "deadline_s: str = 'a'"}),
+        "tts_deadline_s is a field of every request",
+    ),
+    "leaves": ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
+    "takes_another_away": (
+        "from tts_core import registry\nregistry._strategies.pop('single')\n",
+        "it took the strategy 'single' away",
     ),
     "no_default": (USABLE.format(**FINE | {"option": "some_words: str"}), "no default"),
     "odd_name": (USABLE.format(**FINE | {"name": "a/b@c"}), "letters, digits and _"),
@@ -108,6 +143,11 @@ def ask(service: Service, path: str = "", **fields: object) -> httpx.Response:
     question = [{"role": "user", "content": "How many piano tuners are there in Chicago?"}]
     body = {"model": "m", "messages": question, "tts_budget": 3} | fields
     return httpx.post(f"{service.base_url}{path}/chat/completions", json=body, timeout=60)
+
+
+def test_what_every_request_may_say_is_no_option_of_a_strategy() -> None:
+    fields = {name.removeprefix(PREFIX) for name in ChatSchema().fields if name.startswith(PREFIX)}
+    assert fields == SHARED
 
 
 ways = pytest.mark.parametrize(

@@ -41,7 +41,8 @@ NO_INSTRUCTIONS = (
 _NUMBER = re.compile(r"(?<![\d/.])(?<!of )-?\d+(?:\.\d+)?")
 _MARKED_NUMBER = re.compile(r"\[\[[^\[\]\d-]*(-?\d+(?:\.\d+)?)\s*(?:/\s*\d+\s*)?\]\]")
 _MARKED = re.compile(r"\[\[([^\[\]]*)\]\]")
-_LEAD = r"(?:(?:so|my|the|final|best|better|most|consistent|verdict|choice|answer|candidate|response|is)[\W_]+)*"
+_LEADING = "so|my|the|final|best|better|most|consistent|verdict|choice|answer|candidate|response|is"
+_LEAD = rf"(?:(?:{_LEADING})[\W_]+)*"
 
 
 def judge_sampling(request: Request, prompt: str, *, max_tokens: int = 512) -> Sampling:

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from tts_core.model import Strategy
 
@@ -140,9 +140,11 @@ def option(parameter: inspect.Parameter, hint: Any) -> Option:
     """One keyword-only parameter as an option."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     several = get_origin(kind) is tuple
+    parts = get_args(kind) if get_origin(kind) in (tuple, Union, UnionType) else (kind,)
+    kinds = {part for part in parts if part not in (NoneType, Ellipsis)}
     return Option(
         name=parameter.name,
-        type=next((part for part in get_args(kind) if part is not NoneType), kind),
+        type=kinds.pop() if len(kinds) == 1 else kind,
         default=parameter.default,
         doc=next((note for note in notes if isinstance(note, str)), ""),
         rule=next((note for note in notes if isinstance(note, Bounds | OneOf | Checked | Models)), None),

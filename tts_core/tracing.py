@@ -102,8 +102,8 @@ class TraceBuilder:
 
     @property
     def text(self) -> str:
-        """What the trace says, from its prefill on, its reasoning left out. Some upstreams repeat the prefill
-        (llama.cpp where it does not stream)."""
+        """What the trace says, from its prefill on, its reasoning left out. Some upstreams repeat the
+        prefill (llama.cpp where it does not stream)."""
         said, prefill = self.pieces.decode("utf-8", "replace"), self.sampling.prefill
         return said if said.startswith(prefill) else prefill + said
 

@@ -7,12 +7,30 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from types import NoneType
 
-from tts_core.registry import Option, Registered, registered, restore
+from tts_core.registry import (
+    Bounds,
+    Checked,
+    Models,
+    OneOf,
+    Option,
+    Registered,
+    origin,
+    registered,
+    restore,
+)
 
 GROUP = "chorus.strategies"
 OPTION_TYPES = (bool, int, float, str)
+NUMBERS, WORDS = (int, float), (str,)
+RULED: Mapping[type, tuple[type, ...]] = {Bounds: NUMBERS, OneOf: WORDS, Checked: WORDS, Models: WORDS}
+SHARED = frozenset(
+    {
+        *("strategy", "window_size", "top_logprobs", "deadline_s", "max_total_tokens", "min_traces"),
+        *("answer_format", "answer_hint", "require_logprobs", "judge_model"),
+        *("include_traces", "progress", "keep", "keep_confidences"),
+    }
+)
 
 
 class PlugInLeftOut(RuntimeWarning):
@@ -66,7 +84,7 @@ def load(point: EntryPoint) -> LeftOut | None:
     try:
         point.load()
         check(before)
-    except Exception as error:  # noqa: BLE001  a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger's module may raise anything
         restore(before)
         package = point.dist.name if point.dist else "an unknown package"
         return LeftOut(point.name, package, point.value, f"{type(error).__name__}: {error}")
@@ -75,6 +93,9 @@ def load(point: EntryPoint) -> LeftOut | None:
 
 def check(before: Mapping[str, Registered]) -> None:
     """Raises ValueError when what was registered since cannot be offered to clients."""
+    for name, known in before.items():
+        if name not in registered() or origin(registered()[name].play) != origin(known.play):
+            raise ValueError(f"it took the strategy {name!r} away")
     for name, found in registered().items():
         if name in before:
             continue
@@ -85,9 +106,21 @@ def check(before: Mapping[str, Registered]) -> None:
 
 
 def check_option(option: Option) -> None:
-    """Raises ValueError for an option that no field of JSON can be."""
+    """Raises ValueError for an option that no field of JSON can be, or that all strategies share."""
+    if option.name in SHARED:
+        raise ValueError(f"tts_{option.name} is a field of every request, and no option of a strategy")
     if option.type not in OPTION_TYPES:
         raise ValueError(f"the option {option.name!r} is none of bool, int, float, str, or a tuple of them")
     values = option.default if option.several and option.default is not None else (option.default,)
-    if not isinstance(values, tuple) or not all(isinstance(v, (*OPTION_TYPES, NoneType)) for v in values):
+    if not isinstance(values, tuple) or not all(is_value(value, option.type) for value in values):
         raise ValueError(f"the option {option.name!r} has no default of its type")
+    if option.rule and option.type not in RULED[type(option.rule)]:
+        raise ValueError(f"the option {option.name!r} has a rule for values of another type")
+    if option.from_budget and option.type is not int:
+        raise ValueError(f"the option {option.name!r} follows from the budget, and is no int")
+
+
+def is_value(value: object, kind: type) -> bool:
+    """Whether an option of this type may be the value; a whole number is a float, too."""
+    fitting = NUMBERS if kind is float else (kind,)
+    return value is None or (isinstance(value, fitting) and (kind is bool) == isinstance(value, bool))
