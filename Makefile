@@ -1,4 +1,4 @@
-# One door: make up | test | chaos | check | bench | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
+# One door: make up | test | chaos | check | bench | results | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do "$$p" -c '$(FITS)' >/dev/null 2>&1 
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test chaos check bench docs lock clean
+.PHONY: help setup up demo test chaos check bench results docs lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -36,6 +36,9 @@ bench: setup $(VENV)/.dev ## Measure throughput, latency and savings here
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench --savings
 	@test -z "$(BENCH_DATA)" || $(BIN)/python -m bench --replay "$(BENCH_DATA)"
+
+results: setup ## Measure the strategies on arithmetic with the demo model (docs/results.md)
+	@CHORUS=$(BIN)/chorus bench/results.sh $(ARGS)
 
 docs: setup $(VENV)/.dev ## Write what is generated from the code
 	@$(BIN)/chorus config --env-example > .env.example
