@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -22,6 +22,7 @@ ARGUMENTS = (
     "--disable-sync",
 )
 INSTALL = "no Chromium here; install it with: apt-get install --no-install-recommends chromium"
+REFUSED = "Failed to load resource: the server responded with a status of 4"
 LOCAL = ("data", "blob", "about", "file")
 SIZE = {"width": 1360, "height": 900}
 WAIT_MS = 10_000
@@ -58,10 +59,15 @@ class Seen:
 
     def watch(self, page: Page) -> None:
         """Note it all from now on."""
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", self.said)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self.requested)
         page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
+
+    def said(self, message: ConsoleMessage) -> None:
+        """Note an error; the browser's word for a refused request is none, for the page tells of it."""
+        if message.type == "error" and not message.text.startswith(REFUSED):
+            self.errors.append(message.text)
 
     def requested(self, request: Request) -> None:
         """Note a request that leaves this host."""
