@@ -1,15 +1,20 @@
 """What the caller's key allows, checked before anything is asked of an upstream."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import current_app
 
 from app.asking import allowance
 from app.questions import models_of
+from app.schemas.options import PREFIX
 from tts_core.errors import PermissionDenied
 from tts_core.model import Request
+from tts_core.registry import Models
+from tts_core.strategies import strategies
 from workers.settings import Settings
+
+JUDGE = "tts_judge_model"
 
 
 def check_permitted(request: Request) -> None:
@@ -56,7 +61,17 @@ def may_use(fields: Mapping[str, Any], model: str) -> bool:
     allowed = allowance()
     most, strategy = allowed.max_budget, fields.get("tts_strategy")
     return (
-        allowed.has_model(model)
+        all(map(allowed.has_model, (model, *named_in(fields))))
         and (strategy is None or allowed.has_strategy(strategy))
         and (most is None or fields.get("tts_budget", 1) <= most)
     )
+
+
+def named_in(fields: Mapping[str, Any]) -> Iterator[str]:
+    """The models that fields ask beside the one of the request."""
+    if judge := fields.get(JUDGE):
+        yield judge
+    for found in strategies().values():
+        for name, option in found.options.items():
+            if isinstance(option.rule, Models) and (named := fields.get(PREFIX + name)):
+                yield from named if option.several else (named,)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asking import post
 from click.testing import CliRunner
+from flask import g
 from openai import OpenAI
 from scripted_upstream import ScriptedUpstream, text
 from service import Service, running
@@ -16,10 +17,12 @@ from app.batches.reading import Reader
 from app.cli import main
 from app.configuration import check_presets
 from app.factory import create_app
+from app.permits import may_use
 from app.presets import PLAIN, presets
 from app.questions import Question, read_question
 from app.responses.reading import read_response
 from app.schemas.chat import load_chat
+from workers.access import Allowance
 from workers.settings import Settings, SettingsError
 
 OWN = """
@@ -248,3 +251,21 @@ def answered(service: Service) -> dict[str, Any]:
         response = client.chat.completions.create(**{**PLAIN, "model": "careful"})  # type: ignore[call-overload]
     told: dict[str, Any] = response.choices[0].tts_metadata
     return told
+
+
+@pytest.mark.parametrize(
+    ("fields", "may"),
+    [
+        ({"tts_strategy": "ensemble", "tts_models": ["m", "fine-1"]}, True),
+        ({"tts_strategy": "ensemble", "tts_models": ["m", "dear"]}, False),
+        ({"tts_strategy": "mixture_of_agents", "tts_aggregator": "dear"}, False),
+        ({"tts_strategy": "best_of_n", "tts_judge_model": "dear"}, False),
+    ],
+)
+def test_a_preset_is_listed_only_to_keys_that_may_use_all_its_models(
+    fields: dict[str, Any], may: bool
+) -> None:
+    app = create_app(Settings(default_model="m", check_models=False))
+    with app.test_request_context():
+        g.allowance = Allowance(models=("m", "fine-*"))
+        assert may_use(fields, "m") is may

@@ -73,6 +73,14 @@ def test_no_judge_is_asked_when_the_run_is_at_its_end() -> None:
     assert (vote.winners, "plain vote" in vote.warnings[-1]) == ((0,), True)
 
 
+def test_a_judge_who_was_cut_off_by_the_runs_end_is_not_said_to_have_failed() -> None:
+    asked = request("universal_self_consistency", budget=3)
+    judging = [Past(3, Round(tuple(prose()))), Past(1, Round((), last=True))]
+    vote = advance(asked, judging)
+    assert isinstance(vote, Vote)
+    assert "The run ended" in vote.warnings[-1]
+
+
 def test_what_the_judge_sees_is_bounded_in_number_and_length() -> None:
     vote, (shown,) = selected(prose([f"{n}\n" + "x" * 9000 for n in range(40)]), "[[7]]")
     assert (vote.winners[0], shown.count("<candidate>\n")) == (6, MOST_SHOWN)

@@ -50,7 +50,7 @@ def universal_self_consistency(
     names = {str(number): trace for number, trace in enumerate(shown, start=1)}
     name = next((chosen(word_of(verdict), tuple(names)) for verdict in verdicts.traces), None)
     if name is None:
-        return with_warning(plain, UNREAD)
+        return with_warning(plain, NO_TIME if verdicts.last else UNREAD)
     vote = elect(round_.traces, {trace.index: float(trace is names[name]) for trace in entrants})
     left_out = len(entrants) - len(shown)
     return (
