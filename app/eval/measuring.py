@@ -48,17 +48,27 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """How sub-pools are drawn: `draws` shufflings of a problem's traces, of which a budget takes the first;
-    so all strategies and budgets see the same ones."""
+    """How sub-pools are drawn: a problem's traces are shuffled into a circle, each draw begins at another
+    place of it, and a budget takes the first traces from there. So all strategies and budgets see the same
+    draws; with as many draws as traces, or a multiple, every trace counts equally often at every budget."""
 
     draws: int
     seed: int
 
     def orders(self, problem: Graded) -> list[list[Trace]]:
-        """The shufflings of a problem, which depend on nothing but it and the seed."""
+        """The draws of a problem, which depend on nothing but it and the seed."""
         random = np.random.default_rng([self.seed, int(problem.problem.id[:8], 16) % LARGEST_SEED])
-        count = len(problem.traces)
-        return [[problem.traces[i] for i in random.permutation(count)] for _ in range(self.draws)]
+        size, found = len(problem.traces), list[list[Trace]]()
+        while size and len(found) < self.draws:
+            circle = [problem.traces[i] for i in random.permutation(size)]
+            begins = places(min(size, self.draws - len(found)), size)
+            found += [circle[begin:] + circle[:begin] for begin in begins]
+        return found
+
+
+def places(count: int, size: int) -> list[int]:
+    """So many places on a circle of `size`, as evenly apart as they can be."""
+    return [number * size // count for number in range(count)]
 
 
 def measure(

@@ -46,7 +46,7 @@ def looking(command: Command) -> Command:
             click.option(
                 "--draws",
                 type=POSITIVE,
-                default=8,
+                default=32,
                 show_default=True,
                 help="Sub-pools drawn for each problem and budget.",
             ),

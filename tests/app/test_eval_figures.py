@@ -1,12 +1,14 @@
 """Intervals, reference lines and draws of an evaluation."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.eval.intervals import pass_at, resampled, wilson
-from app.eval.measuring import Drawing
+from app.eval.measuring import Drawing, places
 from app.eval.problems import Problem
 from app.eval.replaying import Graded
 from tts_core.model import Finish, Trace
@@ -66,3 +68,15 @@ def test_a_problem_is_drawn_from_alike_whatever_others_there_are() -> None:
 def test_a_draw_has_every_trace_once() -> None:
     for order in Drawing(draws=4, seed=7).orders(problem("c")):
         assert sorted(trace.index for trace in order) == list(range(8))
+
+
+def test_with_as_many_draws_as_traces_every_trace_counts_equally_often_at_every_budget() -> None:
+    orders = Drawing(draws=16, seed=7).orders(problem("c"))
+    for budget in range(1, 9):
+        taken = Counter(trace.index for order in orders for trace in order[:budget])
+        assert set(taken.values()) == {2 * budget}
+
+
+def test_fewer_draws_than_traces_begin_as_far_apart_as_they_can() -> None:
+    assert places(4, 32) == [0, 8, 16, 24]
+    assert places(3, 8) == [0, 2, 5]
