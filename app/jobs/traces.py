@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from app.render import trace_facts
+from app.questions import Question
+from app.render import trace_facts, trimmed
 from tts_core.model import Trace
 from workers.client import Client
 from workers.jobs import Job
@@ -50,3 +51,11 @@ def with_confidences(client: Client, job: Job, shown: list[dict[str, Any]]) -> l
     """The same traces with every token's confidence (nats); null where they were not kept."""
     kept = client.confidences(job.id, [trace["index"] for trace in shown])
     return [{**trace, "token_confidences": kept.get(trace["index"])} for trace in shown]
+
+
+def with_logprobs(client: Client, job: Job, shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same traces with their log-probabilities as OpenAI has them; null where the job did not ask."""
+    question = Question.of(job.submission)
+    texts = client.texts(job.id, [trace["index"] for trace in shown])
+    kept = {index: trimmed(text.logprobs, question) for index, text in texts.items()}
+    return [{**trace, "logprobs": kept.get(trace["index"])} for trace in shown]

@@ -11,7 +11,7 @@ from app.jobs.events import START, Told, checked_id
 from app.jobs.extending import extension_of
 from app.jobs.objects import job_entry, job_object
 from app.jobs.revoting import revoted
-from app.jobs.traces import page_of, with_confidences
+from app.jobs.traces import page_of, with_confidences, with_logprobs
 from app.paging import asked_page, listing
 from app.questions import Question, read_question
 from app.render import completion
@@ -77,6 +77,7 @@ def traces(job_id: str) -> Response:
     job = own(job_id)
     found, more = page_of(client(), job, asked["after"], asked["limit"])
     shown = with_confidences(client(), job, found) if asked["confidences"] else found
+    shown = with_logprobs(client(), job, shown) if asked["logprobs"] else shown
     return jsonify(listing(shown, more=more, key="index"))
 
 

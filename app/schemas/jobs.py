@@ -34,6 +34,7 @@ class TracePageSchema(Schema):
     limit = fields.Integer(load_default=PAGE, validate=between(1, MOST))
     after = fields.Integer(load_default=-1, validate=validate.Range(min=-1))
     confidences = fields.Boolean(load_default=False)
+    logprobs = fields.Boolean(load_default=False)
 
 
 class Strict(Schema):

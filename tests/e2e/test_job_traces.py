@@ -58,3 +58,14 @@ def test_the_confidence_of_every_token_is_told_when_it_is_asked_for_and_kept(job
     assert len(told[0]["token_confidences"]) == told[0]["tokens"]
     assert told[1]["token_confidences"] is None
     assert "token_confidences" not in jobs.get(f"/{kept}/traces").json()["data"][0]
+
+
+def test_log_probabilities_are_told_when_the_job_asked_for_them_and_the_reader_does(jobs: Jobs) -> None:
+    kept = jobs.done(tts_budget=1, logprobs=True, top_logprobs=3)["id"]
+    unkept = jobs.done(tts_budget=1)["id"]
+    told = [jobs.get(f"/{job}/traces", logprobs="true").json()["data"][0] for job in (kept, unkept)]
+    content = told[0]["logprobs"]["content"]
+    assert "".join(entry["token"] for entry in content) == told[0]["text"]
+    assert {len(entry["top_logprobs"]) for entry in content} == {3}
+    assert told[1]["logprobs"] is None
+    assert "logprobs" not in jobs.get(f"/{kept}/traces").json()["data"][0]
