@@ -75,6 +75,6 @@ def warnings_of(request: Request, traces: Sequence[Trace]) -> tuple[str, ...]:
         notes[
             f"The upstream gave no account of {sum(trace.blind for trace in traces)} calls: their "
             f"{sum(unreported)} completion tokens were counted as they arrived, their prompts as long as "
-            "those of like calls."
+            "those of like calls, where there are any."
         ] = None
     return (*request.warnings, *notes)

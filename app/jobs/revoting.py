@@ -56,7 +56,10 @@ def pool_of(client: Client, job: Job) -> list[Trace]:
     asked = {i for plan in job.run.plans for i in plan.indexes if asks_the_same(plan.sampling(i), own)}
     traces = sorted((t for t in job.ending.traces if t.index in asked), key=lambda trace: trace.index)
     if not any(trace.usable for trace in traces):
-        raise Conflict("The job has no usable trace.", code="no_usable_trace")
+        raise Conflict(
+            "The job has no usable trace of its own question, asked of its own model.",
+            code="no_usable_trace",
+        )
     kept = client.confidences(job.id, [trace.index for trace in traces])
     return [replace(trace, token_confidences=kept.get(trace.index, ())) for trace in traces]
 
