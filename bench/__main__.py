@@ -5,9 +5,9 @@ import asyncio
 import os
 from pathlib import Path
 
-from bench import replay, savings, scaling
+from bench import overload, replay, savings, scaling
 from bench.cases import FULL, QUICK, Effort, Measured, Waiting, measured_loads, waiting
-from bench.page import LOADS, PAGE, REPLAY, SAVINGS, SCALING, put
+from bench.page import LOADS, OVERLOAD, PAGE, REPLAY, SAVINGS, SCALING, put
 from bench.report import HEADER, report, row, table
 from bench.service import Service, running_service
 
@@ -20,6 +20,7 @@ def main() -> None:
     parts = parser.add_mutually_exclusive_group()
     parts.add_argument("--savings", action="store_true", help="tokens saved by stopping early")
     parts.add_argument("--scaling", action="store_true", help="throughput over the number of workers")
+    parts.add_argument("--overload", action="store_true", help="ten times what it can do, for a minute")
     parts.add_argument("--replay", type=Path, metavar="DIR", help="strategies on recorded traces")
     parts.add_argument("--only", help=f"one load, such as 10x8 (clients x traces), or {WAITING!r}")
     parser.add_argument("--quick", action="store_true", help="less of everything")
@@ -41,6 +42,9 @@ def measured(asked: argparse.Namespace, load_before: float) -> tuple[str, str]:
     if asked.scaling:
         command = f"python -m bench --scaling{quick}"
         return SCALING, scaling.section(asked.quick, command, load_before)
+    if asked.overload:
+        command = f"python -m bench --overload{quick}"
+        return OVERLOAD, overload.section(asked.quick, command, load_before)
     if asked.replay:
         command = f"python -m bench --replay DIR{quick}"
         return REPLAY, replay.section(asked.replay, asked.quick, command, load_before)

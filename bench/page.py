@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 PAGE = Path("docs/benchmarks.md")
-LOADS, SAVINGS, SCALING, REPLAY = "loads", "savings", "workers", "replay"
+LOADS, SAVINGS, SCALING, OVERLOAD, REPLAY = "loads", "savings", "workers", "overload", "replay"
 MISSING = {
     LOADS: "## Loads\n\nNot measured yet: `python -m bench`.",
     SAVINGS: "## Savings\n\nNot measured yet: `python -m bench --savings`.",
     SCALING: "## Workers\n\nNot measured yet: `python -m bench --scaling`.",
+    OVERLOAD: "## Overload\n\nNot measured yet: `python -m bench --overload`.",
     REPLAY: "## Replay\n\nNot measured yet: `python -m bench --replay DIR`.",
 }
 SECTION = re.compile(r"<!-- (\w+) -->\n(.*?)\n<!-- end of \1 -->", re.DOTALL)
