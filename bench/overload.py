@@ -207,7 +207,7 @@ def setting(found: Overload) -> str:
     """What was run."""
     return (
         f"First {CLOSED_CLIENTS} clients ask in a closed loop: {found.capacity_per_s:.1f} requests/s are "
-        f"answered, {TRACES} traces each of {TOKENS} tokens at {RATE:g} tokens/s. Then requests are offered "
+        f"answered, {TRACES} traces each of {TOKENS} tokens at {RATE:g} tokens/s. Then requests come "
         f"at a steady {FACTOR} times that ({found.offered_per_s:.0f}/s; all were answered after "
         f"{found.seconds:.0f} s), one in {JOB_EVERY} of them a job that nobody waits for. Settings: "
         f"{', '.join(f'`{name}={value}`' for name, value in SETTINGS.items())}."
