@@ -10,7 +10,8 @@ import { summaryTable, voteBars } from "../parts/side_by_side/summary.js";
 const RENEWED_MS = 2000;
 const SIDES = ["A", "B"];
 
-export async function show(root, { a = null, b = null }) {
+export async function show(root, { a = null, b = null, query }) {
+  a ??= query.get("a");
   const left = new AbortController();
   const { signal } = left;
   const list = await get("/v1/jobs?limit=100", { signal });

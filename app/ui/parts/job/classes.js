@@ -8,11 +8,23 @@ const COLOURS = 8;
 /** Classes best first: {answer, votes, share, weight, spellings, colour}; before the vote by spelling. */
 export function classesOf(record) {
   const voted = metadataOf(record.job)?.answer_distribution;
-  const found = voted ? Object.entries(voted).map(([answer, its]) => ({ answer, ...its })) : counted(record);
+  const found = voted ? rankedOf(voted) : counted(record);
   const known = new Set(found.flatMap((one) => [one.answer, ...one.spellings]));
   const others = [...new Set(tracesOf(record).map((trace) => trace.answer))].filter((a) => a !== null && !known.has(a));
   const rest = others.map((answer) => ({ answer, votes: 0, share: 0, weight: 0, spellings: [answer] }));
   return [...found, ...rest].map((one, place) => ({ ...one, colour: `--class-${place % COLOURS}` }));
+}
+
+/** A vote's classes, best first: objects put names that are numbers first, whatever the response's order was. */
+export const rankedOf = (voted) =>
+  Object.entries(voted)
+    .map(([answer, its]) => ({ answer, ...its }))
+    .sort((one, other) => other.share - one.share);
+
+/** An `answer_distribution` as a list, best first: an object has its keys that are numbers in front. */
+export function ranked(distribution) {
+  const rows = Object.entries(distribution).map(([answer, its]) => ({ answer, ...its }));
+  return rows.sort((one, other) => other.weight - one.weight || other.votes - one.votes);
 }
 
 function counted(record) {

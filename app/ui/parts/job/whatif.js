@@ -4,12 +4,14 @@ import { get, post } from "../../api.js";
 import { el, fill } from "../../dom.js";
 import { cut, percent } from "../../format.js";
 import { faultBox } from "../fault.js";
-import { colourOf } from "./classes.js";
+import { colourOf, rankedOf } from "./classes.js";
 import { metadataOf, tracesOf } from "./record.js";
 import { voteBars } from "./votes.js";
 
 const SHOWN = ["tts_mode", "tts_filter_method", "tts_confidence", "tts_budget", "tts_warmup", "tts_eta", "tts_consensus", "tts_certainty", "tts_window_traces", "tts_first", "tts_softmax_temperature"];
 const FILTERS = ["none", "top1", "top3", "top5", "top10%", "top25%", "top50%", "top90%"];
+// DeepConf's two modes have options of their own.
+const ONLY = { tts_filter_method: "offline", tts_warmup: "online", tts_eta: "online", tts_consensus: "online" };
 const SOON_MS = 120;
 
 /** The panel; `changed` is called with the body of each vote that was asked for. */
@@ -29,6 +31,7 @@ export async function whatIf(record, signal, changed) {
   }
 
   function soon() {
+    showFitting(places.options);
     clearTimeout(timer);
     timer = setTimeout(ask, SOON_MS);
   }
@@ -60,6 +63,13 @@ export async function whatIf(record, signal, changed) {
   return { node, start };
 }
 
+function showFitting(options) {
+  const mode = options.querySelector("[name=tts_mode]")?.value;
+  for (const input of options.querySelectorAll("[name]")) {
+    input.closest(".field").hidden = Boolean(mode && ONLY[input.name] && ONLY[input.name] !== mode);
+  }
+}
+
 function field(name, schema, record, act) {
   const id = `what-${name}`;
   return el("div", { class: "field" }, el("label", { for: id, title: schema.description }, name.slice(4).replaceAll("_", " ")), control(name, id, schema, record, act));
@@ -85,7 +95,7 @@ function budget(id, most, act) {
 function bodyOf(strategy, options) {
   const body = { tts_strategy: strategy };
   for (const input of options.querySelectorAll("[name]")) {
-    if (input.value !== "") body[input.name] = input.tagName === "SELECT" ? input.value : Number(input.value);
+    if (input.value !== "" && !input.closest(".field").hidden) body[input.name] = input.tagName === "SELECT" ? input.value : Number(input.value);
   }
   return body;
 }
@@ -93,7 +103,7 @@ function bodyOf(strategy, options) {
 function outcome(told, record, classes) {
   const before = metadataOf(record.job);
   const same = before && before.answer === told.answer;
-  const found = Object.entries(told.answer_distribution).map(([answer, its]) => ({ answer, ...its, colour: colourOf(classes, answer) }));
+  const found = rankedOf(told.answer_distribution).map((one) => ({ ...one, colour: colourOf(classes, one.answer) }));
   const facts = [`${percent(told.agreement)} agree`, `${told.traces_used} vote`, told.traces_stopped_early ? `${told.traces_stopped_early} would have been stopped` : null, told.threshold === null ? null : `threshold ${told.threshold.toFixed(2)}`];
   return [
     el("p", { class: "verdict-line" }, el("strong", {}, cut(told.answer ?? "no answer", 80)), " ", before ? el("span", { class: same ? "chip good" : "chip warn" }, same ? "as the job's" : "another answer") : null, " ", el("span", { class: "faint" }, facts.filter(Boolean).join(" · "))),

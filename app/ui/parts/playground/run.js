@@ -4,6 +4,7 @@ import { events, get, post } from "../../api.js";
 import { el, fill } from "../../dom.js";
 import { count, cut, nats, percent, seconds, short, usd } from "../../format.js";
 import { faultBox } from "../fault.js";
+import { rankedOf } from "../job/classes.js";
 import { say } from "../say.js";
 import { Board } from "./board.js";
 
@@ -90,7 +91,8 @@ function frame(id) {
     state.textContent = job.status;
     bar.value = bar.max;
     fill(line, spent(job));
-    if (job.result) fill(leaders, leaderRows(voted(job.result)));
+    // The vote itself: what has meant the same is one answer here.
+    if (job.result) fill(leaders, leaderRows(rankedOf(job.result.choices[0].tts_metadata.answer_distribution)));
     fill(answer, job.error ? faultBox(job.error) : verdict(job.result));
     say(job.result ? `The answer is ${answerOf(job.result)}` : `The job has ${job.status}`);
   }
@@ -121,10 +123,6 @@ function leaderRows(standing) {
     ),
   );
 }
-
-// The vote itself: what has meant the same is one answer here.
-const voted = (result) =>
-  Object.entries(result.choices[0].tts_metadata.answer_distribution).map(([answer, of]) => ({ answer, ...of }));
 
 function spent(job) {
   const metadata = job.result?.choices[0].tts_metadata;

@@ -2,6 +2,7 @@
 
 import { el } from "../../dom.js";
 import { NONE, count, cut, nats, percent, seconds, usd } from "../../format.js";
+import { rankedOf } from "../job/classes.js";
 
 const metadataOf = (job) => job.result?.choices[0].tts_metadata ?? {};
 
@@ -64,7 +65,8 @@ function gainOf([a, b], lessIsBetter) {
 
 /** Per answer the votes of both jobs; answers that only one of them has stand there too. */
 export function voteBars(both) {
-  const answers = matched(both.map(({ job }) => named(metadataOf(job))));
+  const answers = matched(both.map(({ job }) => rankedOf(metadataOf(job).answer_distribution ?? {})));
+  answers.sort((one, other) => most(other) - most(one));
   if (!answers.length) return el("p", { class: "faint" }, "Nobody has voted.");
   return answers.map((sides) => {
     const { answer } = sides.find(Boolean);
@@ -77,8 +79,7 @@ export function voteBars(both) {
   });
 }
 
-const named = ({ answer_distribution: found }) =>
-  Object.entries(found ?? {}).map(([answer, of]) => ({ answer, ...of }));
+const most = (sides) => Math.max(...sides.map((one) => one?.share ?? 0));
 
 // One job's leader may be spelt 42 and the other's 42.0.
 function matched([ours, theirs]) {
