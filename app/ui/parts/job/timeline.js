@@ -6,6 +6,7 @@ import { colourOf } from "./classes.js";
 import { stateOf } from "./table.js";
 
 const ROW = 14;
+const HEAD = 18;
 const LEFT = 34;
 const WIDTH = 1000;
 
@@ -29,7 +30,7 @@ function drawn(record, classes, selected, select) {
   const start = Math.min(...began);
   const span = Math.max(0.001, ...calls.map((call) => call.end - start));
   const x = (at) => LEFT + ((WIDTH - LEFT - 40) * Math.max(0, at - start)) / span;
-  const height = ROW * calls.length + 22;
+  const height = ROW * calls.length + HEAD;
   return svg(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${height}`, role: "group", "aria-label": `Calls over ${seconds(span)}` },
@@ -52,8 +53,8 @@ function ticks(span, x, start, height) {
   const step = niceStep(span / 8);
   const found = Array.from({ length: Math.floor(span / step) + 1 }, (_, i) => i * step);
   return found.map((at) => [
-    svg("line", { x1: x(start + at), x2: x(start + at), y1: 0, y2: height - 18, class: "tick" }),
-    svg("text", { x: x(start + at), y: height - 5, "text-anchor": "middle" }, `${Number(at.toFixed(3))} s`),
+    svg("line", { x1: x(start + at), x2: x(start + at), y1: HEAD, y2: height, class: "tick" }),
+    svg("text", { x: x(start + at), y: HEAD - 5, "text-anchor": "middle" }, `${Number(at.toFixed(3))} s`),
   ]);
 }
 
@@ -63,7 +64,8 @@ function niceStep(rough) {
 }
 
 function bars({ trace, queued, asked, spoke, end }, row, x, classes, selected, select) {
-  const y = row * ROW + 2;
+  const top = HEAD + row * ROW;
+  const y = top + 2;
   const tall = ROW - 4;
   const bar = (from, to, attributes) => svg("rect", { x: x(from), y, width: Math.max(0.8, x(to) - x(from)), height: tall, ...attributes });
   const cutOff = ["failed", "stopped"].includes(trace.finish_reason);
@@ -74,7 +76,7 @@ function bars({ trace, queued, asked, spoke, end }, row, x, classes, selected, s
     "g",
     { class: `call${trace.index === selected ? " chosen" : ""}`, tabindex: 0, role: "button", "aria-label": said, onclick: press, onkeydown: press },
     svg("title", {}, said),
-    svg("rect", { x: 0, y: row * ROW, width: WIDTH, height: ROW, class: "back" }),
+    svg("rect", { x: 0, y: top, width: WIDTH, height: ROW, class: "back" }),
     svg("text", { x: LEFT - 6, y: y + tall - 1, "text-anchor": "end" }, trace.index),
     bar(queued, asked, { class: "queued" }),
     bar(asked, spoke, { class: "waiting", fill: "url(#wait)" }),

@@ -47,7 +47,7 @@ function content(trace) {
 function heatMap(entries, kept) {
   const values = kept?.length === entries.length ? kept : entries.map(ownConfidence);
   const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
-  const [low, high] = [0.02, 0.7].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
+  const [low, high] = [0.01, 0.6].map((share) => sorted[Math.floor(share * (sorted.length - 1))]);
   const told = el("div", { class: "token-told", "aria-live": "polite" }, el("span", { class: "faint" }, "Point at a token, or use the arrow keys."));
   const shade = (value) => (value === null || value === undefined ? null : Math.max(0, Math.min(SHADES - 1, Math.floor(SHADES * (1 - (value - low) / (high - low || 1))))));
   const spans = entries.slice(0, MOST).map(({ token }, i) =>

@@ -14,7 +14,7 @@ const FILTERS = ["none", "top1", "top3", "top5", "top10%", "top25%", "top50%", "
 const ONLY = { tts_filter_method: "offline", tts_warmup: "online", tts_eta: "online", tts_consensus: "online" };
 const SOON_MS = 120;
 
-/** The panel; `changed` is called with the body of each vote that was asked for. */
+/** The panel; `changed` is called with the body of each vote that was cast. */
 export async function whatIf(record, signal, changed) {
   const strategies = (await get("/v1/strategies", { signal })).data;
   const chosen = el("select", { id: "what-strategy", onchange: () => fields() }, strategies.map((one) => el("option", { value: one.id, selected: one.id === record.job.strategy }, one.id)));
@@ -39,10 +39,11 @@ export async function whatIf(record, signal, changed) {
   async function ask() {
     const mine = (turn += 1);
     const body = bodyOf(chosen.value, places.options);
-    changed(body);
     try {
       const told = (await post(`${record.path}/revote`, body, { signal })).choices[0].tts_metadata;
-      if (mine === turn) fill(places.result, outcome(told, record, classes));
+      if (mine !== turn) return;
+      fill(places.result, outcome(told, record, classes));
+      changed(body);
     } catch (error) {
       if (error.name !== "AbortError" && mine === turn) fill(places.result, faultBox(error));
     }
