@@ -4,13 +4,13 @@
 # the model. OUT (build/results) has the traces: what is there already is not sampled again.
 set -eu
 cd "$(dirname "$0")/.."
-out=${1:-build/results}
+mkdir -p "${1:-build/results}"
+out=$(cd "${1:-build/results}" && pwd)
 chorus=${CHORUS:-.venv/bin/chorus}
-mkdir -p "$out"
 
 if [ -z "${CHORUS_URL:-}" ]; then
     UPSTREAM_BASE_URL='' OPENROUTER_API_KEY='' OPENAI_API_KEY='' UPSTREAMS_FILE='' CHORUS_API_KEYS='' REDIS_URL='' \
-        CHORUS_DATA_DIR="$PWD/$out/service" HOST=127.0.0.1 PORT=8431 DEMO_PORT=8432 FLOWER_PORT=8433 \
+        CHORUS_DATA_DIR="$out/service" HOST=127.0.0.1 PORT=8431 DEMO_PORT=8432 FLOWER_PORT=8433 \
         "$chorus" up >"$out/service.log" 2>&1 &
     service=$!
     trap 'kill -INT $service; wait $service || true' EXIT

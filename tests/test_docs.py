@@ -21,7 +21,7 @@ from workers.settings import Settings
 API = ROOT / "docs" / "api.md"
 RELIABILITY = ROOT / "docs" / "reliability.md"
 SETTINGS = {row.name for row in configuration.rows(Settings())}
-OF_MAKE_AND_SHELLS = {"ARGS", "PYTHON", "REPEATS", "VENV"}
+OF_MAKE_AND_SHELLS = {"ARGS", "CHORUS_URL", "MAX_TOKENS", "MODEL", "PYTHON", "REPEATS", "VENV"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
