@@ -26,11 +26,11 @@ function filled(node, attributes, children) {
   return node;
 }
 
-// null, undefined and false leave a child or an attribute out; lists are flattened.
+// null, undefined and false leave a child or an attribute out, a child also true; lists are flattened.
 function nodes(children) {
   return children
     .flat(Infinity)
-    .filter((child) => child !== null && child !== undefined && child !== false)
+    .filter((child) => child !== null && child !== undefined && typeof child !== "boolean")
     .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }
 

@@ -8,7 +8,7 @@ import { faultBox } from "../parts/fault.js";
 import { classesOf } from "../parts/job/classes.js";
 import { curves } from "../parts/job/curves.js";
 import { overBudget } from "../parts/job/over_budget.js";
-import { isOver, metadataOf, oneTrace, readRecord, tracesOf } from "../parts/job/record.js";
+import { isOver, metadataOf, oneTrace, readRecord } from "../parts/job/record.js";
 import { summary } from "../parts/job/summary.js";
 import { traceTable } from "../parts/job/table.js";
 import { timeline } from "../parts/job/timeline.js";
@@ -26,7 +26,7 @@ export async function show(root, { id, query }) {
   const voting = el("div", { class: "columns" });
   const parts = {
     head: summary((job) => buttons(job)),
-    curves: curves(Number(query.get("window")) || firstWindow(record), select, (window) => remember({ window })),
+    curves: curves({ chosen: Number(query.get("window")) || null, own: ownWindow }, select, (window) => remember({ window })),
     votes: votes((one) => parts.table.only(one.answer)),
     table: traceTable(select),
     tokens: tokenMap((index) => oneTrace(record, index, WHOLE, signal)),
@@ -61,7 +61,7 @@ export async function show(root, { id, query }) {
     parts.head.update(record);
     parts.votes.update(classes);
     for (const part of [parts.curves, parts.table, parts.timeline]) part.update(record, classes, selected);
-    if (!votingShown && isOver(record.job) && metadataOf(record.job)) showVoting(classes);
+    if (!votingShown && !exported() && isOver(record.job) && metadataOf(record.job)) showVoting(classes);
   }
 
   async function showVoting(classes) {
@@ -134,8 +134,11 @@ export async function show(root, { id, query }) {
   };
 }
 
-// The vote's own group size, or of short traces a quarter.
-const firstWindow = (record) => metadataOf(record.job)?.window_tokens ?? record.job.request?.tts_window_size ?? (tracesOf(record).length ? 64 : 32);
+// The group size in the vote; before it, what was asked for.
+const ownWindow = ({ job }) => metadataOf(job)?.window_tokens ?? (Number(job.request?.tts_window_size) || 2048);
+
+// In a file of its own a job cannot vote anew.
+const exported = () => document.documentElement.dataset.exported === "true";
 
 function unlessAborted(error) {
   if (error.name !== "AbortError") throw error;

@@ -9,28 +9,30 @@ import { tracesOf } from "./record.js";
 const HEIGHT_PX = 300;
 const POINTS = 900;
 
-/** The panel; `select` is called with the index of the trace that is clicked. */
-export function curves(window_tokens, select, windowChanged) {
+/** The panel. `select` is called with the index of the trace that is clicked, `windowChanged` with the group
+ * size that the user has `chosen`; without one it is the job's own, or a quarter of shorter traces. */
+export function curves({ chosen, own }, select, windowChanged) {
   let plot = null;
+  let wanted = chosen;
   let shown = null;
   const place = el("div", { class: "plot" });
-  const slider = el("input", { type: "range", min: 1, max: 100, value: window_tokens, id: "window", oninput: slid });
+  const slider = el("input", { type: "range", min: 1, max: 100, id: "window", oninput: slid });
   const label = el("output", { for: "window" });
   const watching = new ResizeObserver(() => plot?.setSize({ width: place.clientWidth, height: HEIGHT_PX }));
   watching.observe(place);
   const unbind = onTheme(draw);
 
   function slid() {
-    windowChanged(Number(slider.value));
+    wanted = Number(slider.value);
+    windowChanged(wanted);
     draw();
   }
 
   function update(record, classes, selected) {
     shown = { record, classes, selected };
     const longest = Math.max(1, ...tracesOf(record).map((trace) => trace.token_confidences?.length ?? 0));
-    const first = slider.max === "100";
     slider.max = Math.max(2, longest);
-    if (first && window_tokens) slider.value = Math.min(window_tokens, Math.max(2, Math.round(longest / 4)));
+    slider.value = wanted ?? Math.min(own(record), Math.max(1, Math.round(longest / 4)));
     draw();
   }
 

@@ -38,11 +38,11 @@ function facts(record) {
   const rows = [
     ["Answer", cut(told?.answer ?? job.progress.leader ?? NONE, 60)],
     ["Agreement", percent(told?.agreement ?? job.progress.agreement)],
-    ["Confidence", told?.confidence ? told.confidence.toFixed(2) : NONE, "nats"],
+    ["Confidence", told?.confidence ? told.confidence.toFixed(2) : NONE, told?.confidence ? "nats" : ""],
     ["Traces", `${traces.done}/${traces.planned}`, [traces.stopped && `${traces.stopped} stopped`, traces.failed && `${traces.failed} failed`, traces.running && `${traces.running} running`].filter(Boolean).join(", ")],
     ["Rounds", count(job.progress.rounds)],
     ["Tokens", count(job.usage?.completion_tokens ?? (job.progress.tokens || tokens)), told?.tokens.saved ? `${count(told.tokens.saved)} saved (estimate)` : ""],
-    ["Prompt", count(job.usage?.prompt_tokens), "tokens"],
+    ["Prompt", count(job.usage?.prompt_tokens), job.usage ? "tokens" : ""],
     ["Cost", usd(job.usage?.cost)],
     ["Took", told ? seconds(told.elapsed_s) : job.progress.eta_s === null ? NONE : `${seconds(job.progress.eta_s)} left`],
     ["Ended by", told ? told.stopped_by.replace("_", " ") : NONE],
