@@ -61,7 +61,7 @@ export async function show(root, { id, query }) {
     parts.head.update(record);
     parts.votes.update(classes);
     for (const part of [parts.curves, parts.table, parts.timeline]) part.update(record, classes, selected);
-    if (!votingShown && !exported() && isOver(record.job) && metadataOf(record.job)) showVoting(classes);
+    if (!votingShown && !exported() && record.whole && metadataOf(record.job)) showVoting(classes);
   }
 
   async function showVoting(classes) {

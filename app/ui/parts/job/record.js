@@ -4,11 +4,13 @@ import { events, get, pages } from "../../api.js";
 
 const SOON_MS = 150;
 
-/** A job's record; `changed` is called, a little later, after anything has. */
+/** A job's record; `changed` is called, a little later, after anything has. It is `whole` when nothing comes
+ * any more. */
 export async function readRecord(id, signal, changed) {
   const path = `/v1/jobs/${id}`;
-  const record = { id, path, job: await get(path, { signal }), traces: new Map(), rounds: [], ends: new Map(), threshold: null };
-  record.threshold = record.job.result?.choices[0].tts_metadata.threshold ?? null;
+  const job = await get(path, { signal });
+  const record = { id, path, job, traces: new Map(), rounds: [], ends: new Map(), whole: isOver(job) };
+  record.threshold = metadataOf(job)?.threshold ?? null;
   for await (const page of pages(`${path}/traces?confidences=true`, { signal, limit: 50 })) {
     for (const trace of page) record.traces.set(trace.index, trace);
   }
@@ -48,11 +50,11 @@ async function ended(record, told, at_s, signal) {
 async function over(record, signal) {
   record.job = await get(record.path, { signal });
   record.threshold = metadataOf(record.job)?.threshold ?? record.threshold;
-  const voters = [...record.traces.values()].some((trace) => trace.voted === null || trace.voted === undefined);
-  if (!voters) return;
+  if (record.whole) return;
   for await (const page of pages(`${record.path}/traces?confidences=true`, { signal, limit: 50 })) {
     for (const trace of page) record.traces.set(trace.index, trace);
   }
+  record.whole = true;
 }
 
 /** One trace with what `query` asks for. */
