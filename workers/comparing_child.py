@@ -14,7 +14,7 @@ from workers import comparing
 WATCHDOG_S = 1.0
 ALARM = 0.4
 DYING_S = 30.0
-COMMAND = (sys.executable, "-I", "-W", "ignore", str(Path(comparing.__file__)))
+COMMAND: tuple[str, ...] = (sys.executable, "-I", "-W", "ignore", str(Path(comparing.__file__)))
 KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -34,6 +34,7 @@ class Child:
     def __init__(self, watchdog_s: float = WATCHDOG_S) -> None:
         """A question has `watchdog_s`, of which the child itself takes ALARM in processor time."""
         self.watchdog_s = watchdog_s
+        self.command = COMMAND
         self.process: subprocess.Popen[bytes] | None = None
         self.line: socket.socket | None = None
         self.is_new = True
@@ -62,7 +63,7 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                (*COMMAND, str(self.watchdog_s * ALARM)),
+                (*self.command, str(self.watchdog_s * ALARM)),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import combinations
 from queue import Empty, LifoQueue
 from typing import TypeVar
 
 from tts_core.answers.equivalence import Clustering, cluster
-from tts_core.answers.shapes import same_meaning
+from tts_core.answers.shapes import may_be_same, same_meaning
 from workers.comparing_child import WATCHDOG_S, Child, NotReady, Unanswered
 
 CHILDREN = 2
@@ -26,6 +27,10 @@ Value = TypeVar("Value")
 UNCOMPARED = (
     "Some answers could not be compared as mathematics in the time for it, or were too many: they count as "
     "different unless they were spelt alike."
+)
+
+NOT_INSTALLED = (
+    "Math-Verify is not installed: mathematical answers count as different unless they were spelt alike."
 )
 
 
@@ -64,7 +69,7 @@ class Equivalence:
         """The classes of a round's keys, given the leaders of earlier rounds, and a word on what was
         left uncompared. Ends within `within_s`, or a little later."""
         if not self.installed:
-            return Clustering({}), ()
+            return Clustering({}), (NOT_INSTALLED,) if any_may_be_same({*keys, *earlier}) else ()
         allowance = Allowance(time.monotonic() + max(LEAST_S, min(self.closing_s, within_s)))
 
         def plain(one: str, other: str) -> bool:
@@ -148,3 +153,8 @@ def remember(known: dict[Key, Value], key: Key, value: Value) -> None:
     known[key] = value
     if len(known) > REMEMBERED:
         del known[next(iter(known))]
+
+
+def any_may_be_same(keys: Iterable[str]) -> bool:
+    """Whether a comparison could have told anything of these different keys."""
+    return any(may_be_same(one, other) for one, other in combinations(keys, 2))

@@ -16,7 +16,9 @@ from shell import RUN, Published, answered, keep, submit
 from tts_core.answers import key
 from tts_core.model import Until, Why
 from tts_core.testing import request
-from workers.equivalence import UNCOMPARED, Equivalence
+from workers import comparing as child_program
+from workers.comparing_child import Child, NotReady
+from workers.equivalence import NOT_INSTALLED, UNCOMPARED, Equivalence
 from workers.records import Run, StoredPlan, led, same_in
 from workers.rounds import Rounds
 from workers.runs import Runs
@@ -29,7 +31,7 @@ GONE_S = 10
 @pytest.fixture(scope="module")
 def equivalence() -> Iterator[Equivalence]:
     """One child for this module, and time enough for a busy machine."""
-    found = Equivalence(children=1, closing_s=30)
+    found = Equivalence(children=1, closing_s=30, watchdog_s=5)
     found.cluster(map(key, ROOTS))
     yield found
     found.close()
@@ -195,8 +197,38 @@ def test_a_child_cannot_take_all_memory(equivalence: Equivalence) -> None:
     assert line.split()[3] == str(1 << 30)
 
 
-def test_without_math_verify_keys_alone_decide(equivalence: Equivalence) -> None:
-    without = Equivalence()
-    without.installed = False
+@pytest.fixture
+def without() -> Equivalence:
+    """As it is where Math-Verify is not installed."""
+    found = Equivalence()
+    found.installed = False
+    return found
+
+
+def test_without_math_verify_keys_alone_decide_and_that_is_said(without: Equivalence) -> None:
     found, notes = without.cluster(map(key, ROOTS))
-    assert (found.leaders, notes) == ({}, ())
+    assert (found.leaders, notes) == ({}, (NOT_INSTALLED,))
+
+
+def test_without_math_verify_nothing_is_said_of_answers_that_need_none(without: Equivalence) -> None:
+    assert without.cluster(map(key, ("7", "8", "Paris")))[1] == ()
+
+
+def test_a_math_verify_that_cannot_be_imported_leaves_keys_to_decide_and_that_is_said() -> None:
+    broken = Equivalence(children=1, closing_s=0)
+    broken.children[0].command = (sys.executable, "-c", "raise ImportError")
+    try:
+        found, notes = broken.cluster(map(key, ROOTS))
+    finally:
+        broken.close()
+    assert (found.leaders, notes) == ({}, (UNCOMPARED,))
+
+
+def test_a_child_whose_libraries_do_not_work_is_never_ready() -> None:
+    script = (
+        f"import runpy, sys; sys.modules['math_verify'] = None; runpy.run_path({child_program.__file__!r}, "
+    )
+    child = Child()
+    child.command = (sys.executable, "-I", "-c", script + "run_name='__main__')")
+    with pytest.raises(NotReady):
+        child.prepare(30)

@@ -2,6 +2,7 @@
 
 import re
 
+from tts_core.answers.calculations import result
 from tts_core.answers.dressing import MAX_LENGTH, alphabet, undress
 from tts_core.answers.latex import is_prose, tokenize
 from tts_core.answers.members import spell_members
@@ -16,7 +17,8 @@ _TEXT_COMMAND = re.compile(r"\\(?:text|math)(?:bf|it|rm|normal|sf|tt)?\{([^{}]*)
 def key(text: str) -> str:
     """The key of an answer as it was spelt, in microseconds: `kind:value`.
 
-    - `number:3/2` for everything `numerals.read_number` reads, also after `x =`;
+    - `number:3/2` for everything `numerals.read_number` reads, also after `x =` or at the
+      end of a calculation;
     - `letter:B` for a lone Latin letter of either case (so `x` is `X`), `(B)`, `B.`, `(B) Paris`;
     - `math:...` for other mathematics, as one LaTeX spelling that keeps the letters' case;
       a bare `x =` or `x \\in` before it goes, too;
@@ -59,7 +61,12 @@ def _words(bare: str) -> str:
 
 
 def _other_than_text(bare: str) -> str | None:
-    return _number_or_letter(bare) or _mathematics(bare)
+    return _number_or_letter(bare) or _calculation(bare) or _mathematics(bare)
+
+
+def _calculation(bare: str) -> str | None:
+    value = result(bare)
+    return None if value is None else f"number:{value}"
 
 
 def _number_or_letter(bare: str) -> str | None:

@@ -12,6 +12,18 @@ _NO_ALGEBRA = re.compile(
     r"['%?&#\"]|\\circ|\\pm|\\mp|\d_|\\Upsilon|\\rightarrow|\\(?:over|under)line|\\hat|\\vec|\\mathbb|\.\."
     r"|\\(?:int|sum|prod|lim)(?![A-Za-z])|[^\x00-\x7f]"
 )
+_FUNCTION_OF = re.compile(r"[fghFGHPQ](?:_\d|\^\{-1\})?(?=\()")
+_COMMANDS = frozenset(
+    "\\" + name
+    for name in (
+        *("frac", "sqrt", "binom", "pi", "infty", "emptyset", "alpha", "beta", "gamma", "delta", "epsilon"),
+        *("zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "chi"),
+        *("psi", "omega", "varepsilon", "vartheta", "varphi", "Gamma", "Delta", "Theta", "Lambda", "Xi"),
+        *("Sigma", "Phi", "Psi", "Omega", "lfloor", "rfloor", "lceil", "rceil", "lvert", "rvert"),
+    )
+)
+_NAMED = frozenset(FUNCTIONS) - {"mod", "inf", "sup", "lim", "arg", "deg", "dim"}
+_SIGNS = frozenset("+-*/^_()[]{}!|.,")
 _EULER = "E"
 _NOT_EULER = "\\Upsilon"
 _DEPTH = 40
@@ -21,10 +33,19 @@ def is_plain(tokens: list[str]) -> bool:
     """Whether an expression means what an algebra system would take it for.
 
     Not so: dates, scores and ratios (`2020-01-05` is no difference), derivatives (`f'`), numbers to a
-    base, per cent, degrees, double signs; and sums and integrals, which are answers nowhere.
+    base, per cent, degrees, double signs, functions of an argument (`f(2)` is no product), remainders; and
+    sums and integrals, which are answers nowhere. A sign that is not known to be algebra is none.
     """
     spelling = spell(tokens)
-    return not (_NO_ALGEBRA.search(spelling) or _JUST_DIGITS.fullmatch(spelling))
+    if _NO_ALGEBRA.search(spelling) or _JUST_DIGITS.fullmatch(spelling) or _FUNCTION_OF.search(spelling):
+        return False
+    # Only between the base of a logarithm and what it is of does a space between digits mean something.
+    known = tokens if "log" not in tokens else [piece for piece in tokens if piece != " "]
+    return all(map(_is_algebra, known))
+
+
+def _is_algebra(token: str) -> bool:
+    return token in _COMMANDS or token in _SIGNS or token in _NAMED or (len(token) == 1 and token.isalnum())
 
 
 def relations(tokens: list[str]) -> list[str]:

@@ -12,13 +12,15 @@ from tts_core.answers.latex import spell, tokenize
 from tts_core.answers.members import bracketed, split
 from tts_core.answers.notation import is_plain, latex, relations
 from tts_core.answers.numerals import read_number
+from tts_core.answers.relations import SCALABLE, Statement, statement
 
 Same = Callable[[str, str], bool]
 Tokens = list[str]
 
 _MAX_NESTING = 4
 _MAX_MEMBERS = 20
-_UNORDERED = frozenset(("\\cup", "\\lor", "or", "and"))
+_EITHER = frozenset(("\\cup", "\\lor", "or"))
+_BOTH = frozenset(("and",))
 _MATRIX = ("\\begin{matrix}", "\\begin{pmatrix}", "\\begin{bmatrix}")
 _SIGNS = ("+", "-")
 _DOUBLE = "set \\pm"
@@ -40,6 +42,8 @@ def same_meaning(one: str, other: str, same: Same) -> bool:
 
     Tuples, intervals, matrices and lists are compared
     member by member, sets and unions in any order; `\\pm a` is the set of both; `x > a` is its interval.
+    Statements are compared side by side, or `same` is given two relations and says whether one is a
+    multiple of the other (a positive one, of an inequality).
     """
     if not may_be_same(one, other):
         return False
@@ -55,7 +59,7 @@ def _same(one: Tokens, other: Tokens, same: Same, nesting: int = 0) -> bool:
     one, other = as_intervals(one, other)
     (kind, parts), (other_kind, other_parts) = _parts(one), _parts(other)
     if not kind and not other_kind:
-        return _same_expression(one, other, same)
+        return _same_expression(one, other, same, nesting)
     if len(parts) != len(other_parts) or len(parts) > _MAX_MEMBERS:
         return False
     if _are_sets(kind, other_kind):
@@ -82,9 +86,37 @@ def _paired(one: list[Tokens], other: list[Tokens], same: Same, nesting: int) ->
     return True
 
 
-def _same_expression(one: Tokens, other: Tokens, same: Same) -> bool:
-    if relations(one) != relations(other) or not (_is_fit(one) and _is_fit(other)):
+def _same_statement(one: Statement | None, other: Statement | None, same: Same, nesting: int) -> bool:
+    """Whether two statements relate the same sides, in either order, or are multiples of each other."""
+    if one is None or other is None:
         return False
+    return any(
+        one.signs == turned.signs
+        and (_same_sides(one, turned, same, nesting) or _same_links(one, turned, same))
+        for turned in other.orders()
+    )
+
+
+def _same_sides(one: Statement, other: Statement, same: Same, nesting: int) -> bool:
+    return all(_same(a, b, same, nesting + 1) for a, b in zip(one.sides, other.sides, strict=True))
+
+
+def _same_links(one: Statement, other: Statement, same: Same) -> bool:
+    if not SCALABLE.issuperset(sign for _, sign, _ in one.links()):
+        return False
+    if not all(map(_is_fit, (*one.sides, *other.sides))):
+        return False
+    pairs = zip(one.links(), other.links(), strict=True)
+    return all(_same_plain([*a, sign, *b], [*c, sign, *d], same) for (a, sign, b), (c, _, d) in pairs)
+
+
+def _same_expression(one: Tokens, other: Tokens, same: Same, nesting: int) -> bool:
+    if relations(one) or relations(other):
+        return _same_statement(statement(one), statement(other), same, nesting)
+    return _is_fit(one) and _is_fit(other) and _same_plain(one, other, same)
+
+
+def _same_plain(one: Tokens, other: Tokens, same: Same) -> bool:
     spelt = latex(one), latex(other)
     return spelt[0] is not None and spelt[1] is not None and _logs(one, other) and same(spelt[0], spelt[1])
 
@@ -110,9 +142,9 @@ def _parts(tokens: Tokens) -> tuple[str, list[Tokens]]:
     if tokens.count("\\pm") == 1 and "," not in tokens:
         place = tokens.index("\\pm")
         return _DOUBLE, [_signed(tokens, place, sign) for sign in _SIGNS]
-    union = split(tokens, _UNORDERED)
-    if len(union) > 1:
-        return "set \\cup", union
+    for kind, words in (("set \\cup", _EITHER), ("set and", _BOTH)):
+        if len(members := split(tokens, words)) > 1:
+            return kind, members
     opening, inner, closing = bracketed(tokens)
     members = split(inner)
     if len(members) == 1 and opening != "\\{":

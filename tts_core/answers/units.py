@@ -14,7 +14,7 @@ _UNIT_AS_WORDS = re.compile(r"((?:\s[^\W\d_]{2,}(?:/[^\W\d_]+)?){1,4}|\s?[\u3400
 # Words that change the number, or say something about it, so that it is not the answer alone.
 _NOT_A_UNIT = re.compile(
     r"\b(?:(?:hundred|thousand|[mbtr]+illion|dozen|hal[fv]e?|third|quarter|fourth|fifth|sixth"
-    r"|seventh|eighth|ninth|tenth|hundredth|thousandth)s?|[ap]\.?m|b?ce?|ad|or|and|to|is|are|was"
+    r"|seventh|eighth|ninth|tenth|hundredth|thousandth)s?|st|nd|rd|th|[ap]\.?m|b?ce?|ad|or|and|to|is|are|was"
     r"|were|be|than|not|if|minus|plus|times|divided|over|squared|cubed|below|above|pi|mod|but"
     r"|per ?cent)\b|[万萬亿億千百十半分多年点點]",
     re.IGNORECASE,
