@@ -1,4 +1,4 @@
-# One door: make up | test | chaos | check | bench | results | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
+# One door: make up | test | chaos | fuzz | audit | check | bench | results | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do "$$p" -c '$(FITS)' >/dev/null 2>&1 
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test chaos check bench results docs lock clean
+.PHONY: help setup up demo test chaos fuzz audit check bench results docs lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -31,6 +31,14 @@ check: setup $(VENV)/.dev ## Lint, format, types, layers
 chaos: setup $(VENV)/.dev ## Break a running service again and again (REPEATS=20)
 	@CHAOS_REPEATS=$(REPEATS) $(BIN)/python -m pytest tests/chaos $(ARGS)
 REPEATS ?= 20
+
+fuzz: setup $(VENV)/.dev ## Send what nobody would to every route (ROUNDS=250 each, some minutes)
+	@FUZZ_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/security/test_fuzz.py --timeout 3600 $(ARGS)
+ROUNDS ?= 250
+
+audit: $(VENV)/.audit ## Ask pypi.org for known holes in what is pinned (needs the network)
+	@for pinned in requirements.lock requirements-demo.lock requirements-dev.lock; do echo "==> $$pinned"; \
+	  $(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r $$pinned $(ARGS) || exit; done
 
 bench: setup $(VENV)/.dev ## Measure throughput, latency and savings here
 	@$(BIN)/python -m bench $(ARGS)
@@ -64,6 +72,11 @@ $(VENV)/.python:
 	  "or name it: make up PYTHON=/path/to/python3"; exit 1; }
 	@echo "==> Making $(VENV) with $(PYTHON) ($$($(PYTHON) --version))"
 	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.python
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
 	@touch $@
 
 $(VENV)/.runtime: $(VENV)/.python requirements.lock pyproject.toml
