@@ -150,10 +150,11 @@ def body_of(asked: Asked, problem: Problem) -> dict[str, Any]:
 
 
 def question_of(asked: Asked, problem: Problem) -> dict[str, Any]:
-    """The problem as it is asked, whatever the strategy."""
-    before = asked.body.get("messages", [])
+    """The problem as it is asked, whatever the strategy. A hint at multiple choice asks for a letter."""
+    body = dict(asked.body)
+    said = asked.prompt.replace("{question}", problem.question)
+    if problem.answer_format == CHOICE and body.pop("tts_answer_hint", False):
+        said += BY_LETTER
+    messages = [*body.get("messages", []), {"role": "user", "content": said}]
     answer_format = asked.answer_format or problem.answer_format
-    by_letter = BY_LETTER if problem.answer_format == CHOICE and asked.prompt == "{question}" else ""
-    said = asked.prompt.replace("{question}", problem.question) + by_letter
-    messages = [*before, {"role": "user", "content": said}]
-    return {**asked.body, "messages": messages, "tts_answer_format": answer_format}
+    return {**body, "messages": messages, "tts_answer_format": answer_format}

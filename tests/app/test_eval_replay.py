@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import main
+from app.eval.collecting import body_of
 from app.eval.problems import DataError, Problem
 from app.eval.storage import POOL, Asked, Pool, append, keep, open_store, read_store
 from app.eval.variants import read_variants
@@ -166,3 +167,16 @@ def test_options_go_with_the_strategy_before_them() -> None:
     assert found[1].fields == {"tts_strategy": "deepconf", "tts_mode": "online", "tts_eta": 10}
     with pytest.raises(InvalidRequest):
         read_variants(" , ")
+
+
+@pytest.mark.parametrize(
+    ("hint", "end"), [(True, "where X is the letter of the right option."), (False, "B. blue")]
+)
+def test_multiple_choice_is_asked_for_a_letter_and_not_for_a_box(hint: bool, end: str) -> None:
+    asked = Asked(
+        budget=2, body={"model": "m", **({"tts_answer_hint": True} if hint else {})}, prompt="{question}"
+    )
+    body = body_of(asked, Problem("f" * 12, "Which?\n\nA. red\nB. blue", "B", "choice"))
+    assert body["messages"][-1]["content"].endswith(end)
+    assert "tts_answer_hint" not in body
+    assert (body["tts_answer_format"], body["tts_keep_confidences"]) == ("choice", True)
