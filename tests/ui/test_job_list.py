@@ -4,13 +4,16 @@ import pytest
 from asking import in_turn
 from jobs import Jobs
 from playwright.sync_api import Page, expect
-from scripted_upstream import ScriptedUpstream, hang, text
+from scripted_upstream import ScriptedUpstream, text
+from service import Service
 
 
-@pytest.fixture
-def three(jobs: Jobs, upstream: ScriptedUpstream) -> list[str]:
+# No test here adds another job, so these stay on top.
+@pytest.fixture(scope="module")
+def three(service: Service, upstream_server: ScriptedUpstream) -> list[str]:
     """Three jobs, the newest first."""
-    upstream.reply = in_turn(
+    upstream_server.reset()
+    upstream_server.reply = in_turn(
         text("\\boxed{42}"), text("\\boxed{41}"), text("\\boxed{42.0}", confidence=9.0)
     )
     asked = (
@@ -18,11 +21,14 @@ def three(jobs: Jobs, upstream: ScriptedUpstream) -> list[str]:
         {"tts_strategy": "deepconf", "tts_budget": 3},
         {"tts_strategy": "self_consistency", "tts_budget": 6, "temperature": 0.2},
     )
-    return [jobs.done(**one)["id"] for one in asked][::-1]
+    jobs = Jobs(service.url)
+    found = [jobs.done(**one)["id"] for one in asked]
+    jobs.stop()
+    return found[::-1]
 
 
 @pytest.fixture
-def listed(page: Page, three: list[str]) -> Page:
+def listed(three: list[str], page: Page) -> Page:
     """The list with the three on top."""
     page.goto("/ui#/jobs")
     expect(page.locator("tr[data-id]").first).to_have_attribute("data-id", three[0])
@@ -52,19 +58,6 @@ def test_a_filter_is_kept_in_the_address(listed: Page, three: list[str]) -> None
     listed.reload()
     expect(listed.locator(f"tr[data-id='{three[2]}']")).to_be_visible()
     expect(listed.locator(f"tr[data-id='{three[0]}']")).to_have_count(0)
-
-
-def test_the_list_goes_on_by_itself_while_something_runs(
-    page: Page, jobs: Jobs, upstream: ScriptedUpstream
-) -> None:
-    upstream.reply = lambda _call: hang(after_tokens=1)
-    job_id = jobs.begun(tts_budget=1)
-    upstream.wait_for(lambda calls: len(calls) == 1)
-    page.goto("/ui#/jobs")
-    row = page.locator(f"tr[data-id='{job_id}']")
-    expect(row).to_contain_text("in progress")
-    jobs.post(f"/{job_id}/cancel")
-    expect(row).to_contain_text("cancelled")
 
 
 def test_two_picked_jobs_are_shown_side_by_side(listed: Page, three: list[str]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from jobs import Jobs
 from playwright.sync_api import Page, expect
 from scripted_upstream import Call, Reply, ScriptedUpstream, hang, text
+from service import Service
 
 KEPT = {"logprobs": True, "top_logprobs": 3, "tts_keep_confidences": True}
 ONLINE = {"tts_mode": "online", "tts_budget": 6, "tts_warmup": 3, "tts_window_size": 4, "tts_consensus": 1}
@@ -18,13 +19,22 @@ def wavering(call: Call) -> Reply:
     )
 
 
-@pytest.fixture
-def online(page: Page, jobs: Jobs, upstream: ScriptedUpstream) -> Page:
-    """The page of a job in which one trace was stopped."""
-    upstream.reply = wavering
+@pytest.fixture(scope="module")
+def stopped(service: Service, upstream_server: ScriptedUpstream) -> str:
+    """A job in which one trace was stopped."""
+    upstream_server.reset()
+    upstream_server.reply = wavering
+    jobs = Jobs(service.url)
     job = jobs.done(**ONLINE, **KEPT)
+    jobs.stop()
     assert job["progress"]["traces"]["stopped"] >= 1
-    page.goto(f"/ui#/jobs/{job['id']}")
+    return str(job["id"])
+
+
+@pytest.fixture
+def online(stopped: str, page: Page) -> Page:
+    """Its page."""
+    page.goto(f"/ui#/jobs/{stopped}")
     expect(page.locator(".uplot canvas").first).to_be_visible()
     return page
 
@@ -79,3 +89,16 @@ def test_a_job_that_goes_on_is_followed_to_its_end(
 def test_an_unknown_job_says_so(page: Page) -> None:
     page.goto(f"/ui#/jobs/{'0' * 32}")
     expect(page.get_by_role("alert")).to_contain_text("job_not_found")
+
+
+def test_the_list_goes_on_by_itself_while_something_runs(
+    page: Page, jobs: Jobs, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda _call: hang(after_tokens=1)
+    job_id = jobs.begun(tts_budget=1)
+    upstream.wait_for(lambda calls: len(calls) == 1)
+    page.goto("/ui#/jobs")
+    row = page.locator(f"tr[data-id='{job_id}']")
+    expect(row).to_contain_text("in progress")
+    jobs.post(f"/{job_id}/cancel")
+    expect(row).to_contain_text("cancelled")
