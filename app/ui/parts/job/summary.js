@@ -10,7 +10,7 @@ const MOODS = { completed: "good", failed: "bad", cancelled: "warn" };
 /** The head of the page; `buttons` are at its right. */
 export function summary(buttons) {
   const head = el("div", { class: "stack" });
-  const update = (record) => fill(head, titled(record, buttons), faults(record.job), facts(record), warnings(record.job));
+  const update = (record) => fill(head, titled(record, buttons), asked(record.job), faults(record.job), facts(record), warnings(record.job));
   return { node: el("section", { class: "panel", "aria-label": "The job" }, head), update };
 }
 
@@ -28,6 +28,15 @@ function titled({ job, id }, buttons) {
     el("span", { class: "grow" }),
     buttons(job),
   );
+}
+
+// The conversation; parts that are no text (images) as they were sent.
+function asked(job) {
+  const said = (content) => (typeof content === "string" ? content : cut(JSON.stringify(content), 4000));
+  const messages = (job.request?.messages ?? []).map(({ role, content }) =>
+    el("p", {}, el("span", { class: "faint" }, `${role}: `), said(content ?? "")),
+  );
+  return messages.length ? el("div", { class: "asked", "aria-label": "What was asked" }, messages) : null;
 }
 
 function facts(record) {
