@@ -10,7 +10,7 @@ _IS_RELATION = frozenset(("=", "<", ">", "\\le", "\\ge", "\\ne", "\\in", "\\equi
 _JUST_DIGITS = re.compile(r"[\d.,:+/ -]+")
 _NO_ALGEBRA = re.compile(
     r"['%?&#\"]|\\circ|\\pm|\\mp|\d_|\\Upsilon|\\rightarrow|\\(?:over|under)line|\\hat|\\vec|\\mathbb|\.\."
-    r"|\\(?:int|sum|prod|lim)(?![A-Za-z])|[^\x00-\x7f]"
+    r"|\\(?:int|sum|prod|lim)(?![A-Za-z])|[^\x00-\x7f]|/(?:\d+|[A-Za-z])(?=[A-Za-z(\\])"
 )
 _FUNCTION_OF = re.compile(r"[fghFGHPQ](?:_\d|\^\{-1\})?(?=\()")
 _COMMANDS = frozenset(
@@ -33,8 +33,9 @@ def is_plain(tokens: list[str]) -> bool:
     """Whether an expression means what an algebra system would take it for.
 
     Not so: dates, scores and ratios (`2020-01-05` is no difference), derivatives (`f'`), numbers to a
-    base, per cent, degrees, double signs, functions of an argument (`f(2)` is no product), remainders; and
-    sums and integrals, which are answers nowhere. A sign that is not known to be algebra is none.
+    base, per cent, degrees, double signs, functions of an argument (`f(2)` is no product), remainders, and
+    `1/2x` (x/2 to some, 1/(2x) to others); sums and integrals, which are answers nowhere; and whatever has
+    a sign that is not known to be algebra.
     """
     spelling = spell(tokens)
     if _NO_ALGEBRA.search(spelling) or _JUST_DIGITS.fullmatch(spelling) or _FUNCTION_OF.search(spelling):
