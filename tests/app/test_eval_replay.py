@@ -20,6 +20,7 @@ from tts_core.errors import InvalidRequest
 ASKED = Asked(budget=8, body={"model": "m", "temperature": 0.7}, prompt="{question}")
 TOKENS = 80
 Replay = Callable[..., Result]
+SOME = ("--strategies", "self_consistency,deepconf,cisc")
 
 
 def trace(index: int, answer: str, confidence: float = 10.0, **changes: Any) -> dict[str, Any]:
@@ -79,9 +80,9 @@ def test_the_references_know_one_trace_and_a_judge_that_is_never_wrong(store: Pa
 
 def test_the_same_seed_gives_the_same_files_and_the_plot_is_xml(store: Path, replay: Replay) -> None:
     names = ("results.csv", "results.json", "accuracy.svg")
-    replay(store, "--draws", "2")
+    replay(store, *SOME, "--draws", "2")
     before = [(store / name).read_text() for name in names]
-    replay(store, "--draws", "2")
+    replay(store, *SOME, "--draws", "2")
     assert [(store / name).read_text() for name in names] == before
     assert ElementTree.fromstring(before[-1]).tag.endswith("svg")
 
@@ -119,8 +120,8 @@ def test_answers_that_mean_the_same_are_graded_as_the_vote_would_take_them(
 
 def test_one_file_without_texts_tells_the_same(store: Path, tmp_path: Path, replay: Replay) -> None:
     packed, again = tmp_path / "pool.jsonl.gz", tmp_path / "again"
-    replay(store, "--export", packed, "--no-texts", "--budgets", "4", "--draws", "2")
-    assert replay(packed, "--out", again, "--budgets", "4", "--draws", "2").exit_code == 0
+    replay(store, *SOME, "--export", packed, "--no-texts", "--budgets", "4", "--draws", "2")
+    assert replay(packed, *SOME, "--out", again, "--budgets", "4", "--draws", "2").exit_code == 0
     assert rows(again) == rows(store)
 
 

@@ -41,7 +41,8 @@ def seen(node: str, service: Service, upstream_server: ScriptedUpstream) -> dict
     upstream_server.reset()
     upstream_server.reply = lambda _call: text("The answer is \\boxed{42}.")
     command = [node, "ask.mjs", service.base_url]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=HERE, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 
 

@@ -15,7 +15,7 @@ def each_its_own(call: Call) -> Reply:
 def test_events_are_typed_and_end_with_the_end(jobs: Jobs) -> None:
     told = jobs.events(jobs.begun(tts_budget=2))
     assert [event.type for event in told] == ["round", "trace", "trace", "end"]
-    assert told[0].data == {"number": 0, "traces": 2}
+    assert told[0].data == {"number": 0, "traces": 2, "judge_calls": 0}
     assert (told[-1].data["status"], told[-1].data["stopped_by"]) == ("completed", "complete")
     assert told[-1].data["usage"]["total_tokens"] > 0
 
