@@ -6,7 +6,7 @@ from typing import Any
 from app.errors import error_of
 from app.questions import Question
 from app.render import Outcome, shown
-from tts_core.errors import NoAnswer, StrategyFault
+from tts_core.errors import JobGone, StrategyFault
 from workers.client import Client
 from workers.jobs import Job
 from workers.records import Ending
@@ -30,13 +30,13 @@ class Record:
 
 
 def outcome_of(client: Client, record: Record, ending: Ending) -> Outcome:
-    """What is to be rendered. Raises the error that the run ended with."""
+    """What is to be rendered. Raises the error that the run ended with; JobGone once its texts are gone."""
     if ending.fault or ending.vote is None:
         raise error_of(ending.fault) if ending.fault else StrategyFault("The run ended without a vote.")
     wanted = shown(record.question, ending, ending.vote)
     texts = client.texts(record.run_id, wanted)
     if set(wanted) - set(texts):
-        raise NoAnswer("The run's texts have expired.")
+        raise JobGone(f"The job {record.run_id!r} was deleted, or its time is over.")
     question, notes = record.question, reuse(record, ending)
     return Outcome(record.run_id, record.created, question, ending, ending.vote, texts, notes)
 

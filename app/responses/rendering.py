@@ -19,7 +19,7 @@ QUEUED = "queued"
 
 
 def rendered(client: Client, job: Job) -> dict[str, Any]:
-    """The response as it stands. Raises NoAnswer when the run's texts have expired."""
+    """The response as it stands. Raises JobGone when the run was deleted meanwhile."""
     if job.ending is None:
         return begun(job, IN_PROGRESS if job.run.plans else QUEUED)
     return ended(client, job, job.ending)

@@ -1,4 +1,4 @@
-"""A job whose request died on its way in is the same job when it is handed in again."""
+"""Jobs half way in are the same jobs when they are handed in again; those half way out are gone."""
 
 import time
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from scripted_upstream import ScriptedUpstream
 from service import Service
 
 from app.asking import digest
+from workers import keys
 from workers.jobs import Jobs as Kept
 from workers.jobs import Use
 from workers.runs import Runs
@@ -56,3 +57,11 @@ def test_the_same_key_takes_up_what_died(
     assert jobs.ended(run_id)["status"] == "completed"
     assert run_id in [job["id"] for job in jobs.get().json()["data"]]
     assert len(upstream.calls) == 2
+
+
+def test_a_job_that_is_deleted_while_it_is_read_is_gone(jobs: Jobs, kept: Kept) -> None:
+    """Its result is read after its ending: what is missing then was there a moment ago."""
+    job_id = jobs.done(tts_budget=1)["id"]
+    kept.runs.store.delete(keys.run(job_id, "texts"))
+    answer = jobs.get(f"/{job_id}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "job_gone")
