@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from openai import OpenAI
-from scripted_upstream import ScriptedUpstream, text
+from scripted_upstream import Call, Reply, ScriptedUpstream, text
 from service import Service, running
 
 FOLDERS_OF_ONE_SERVICE = ("chaos", "sight")
@@ -50,11 +50,17 @@ def service(
 
 
 @pytest.fixture
-def upstream(upstream_server: ScriptedUpstream) -> ScriptedUpstream:
-    """The service's upstream with a clean record and the plainest of scripts."""
+def upstream(upstream_server: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
+    """The service's upstream with a clean record and the plainest of scripts, also for who comes next."""
     upstream_server.reset()
-    upstream_server.reply = lambda _call: text("The answer is \\boxed{42}.")
-    return upstream_server
+    upstream_server.reply = plainly
+    yield upstream_server
+    upstream_server.reply = plainly
+
+
+def plainly(_call: Call) -> Reply:
+    """What the upstream says when a test does not care."""
+    return text("The answer is \\boxed{42}.")
 
 
 @pytest.fixture
