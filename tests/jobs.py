@@ -1,7 +1,8 @@
 """Short ways to hand in jobs and to see what becomes of them, for tests."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -68,6 +69,15 @@ class Jobs:
     def done(self, **changes: Any) -> dict[str, Any]:
         """A job that was handed in and has ended."""
         return self.ended(self.begun(**changes))
+
+    def until(self, job_id: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """A job once it `holds`. Raises TimeoutError after ten seconds, with the job."""
+        deadline_s = time.monotonic() + 10
+        while not holds(shown := self.show(job_id)):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"not so within 10 s: {shown}")
+            time.sleep(0.05)
+        return shown
 
     @contextmanager
     def listening(self, job_id: str, after: str = "") -> Iterator[Iterator[Event]]:

@@ -49,6 +49,20 @@ def group_confidences(tokens: ArrayLike, window: int) -> Floats:
     return np.asarray((sums[width:] - sums[:-width]) / width)
 
 
+def binned_confidences(tokens: ArrayLike, most: int = 120) -> tuple[int, tuple[float, ...]]:
+    """The curve of a trace in at most `most` points, for a picture: the tokens per point, their means.
+
+    All points but the last stand for equally many tokens; an empty trace has none.
+    """
+    values = np.asarray(tokens, dtype=np.float64)
+    if not len(values):
+        return 1, ()
+    width = -(-len(values) // most)
+    starts = np.arange(0, len(values), width)
+    sizes = np.diff(np.append(starts, len(values)))
+    return width, tuple((np.add.reduceat(values, starts) / sizes).tolist())
+
+
 def mean_confidence(tokens: ArrayLike) -> float:
     """C_avg: mean over all tokens (Eq. 3)."""
     return float(np.mean(np.asarray(tokens, dtype=np.float64)))

@@ -51,14 +51,25 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """A trace that is being written, of a run that keeps confidences: their means (nats), each of
+    `tokens_per_point` tokens but for the last, which may be of fewer."""
+
+    index: int
+    tokens_per_point: int
+    confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """What a worker process has of a run at `at_s` (epoch): traces by index, with the tokens they have
-    received and the seconds since they began, all added up."""
+    received and the seconds since they began, all added up; the curves of those that are to be seen."""
 
     at_s: float
     indexes: tuple[int, ...]
     tokens: int = 0
     ages_s: float = 0.0
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def sample(call: Call, watch: Watch) -> Sampled:
 
 def attempt(call: Call, builder: TraceBuilder, account: Account, watch: Watch) -> UpstreamError | None:
     """One upstream call, read to its end or until the trace is to stop; what went wrong, if anything."""
+    watch.confidences = builder.confidences if call.sampling.keep_confidences else ()
     try:
         with (
             turn_of(call, builder, watch) as turn,

@@ -4,16 +4,17 @@ import logging
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
 import msgspec
 import redis
 
+from tts_core.confidence import binned_confidences
 from tts_core.model import Why
 from workers import keys
-from workers.records import Holding, StoredPlan, Word
+from workers.records import Curve, Holding, StoredPlan, Word
 from workers.runs import Runs
 
 RECONNECT_S = 0.5
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 
 class Watch:
     """One trace's view: why it is to stop (None: it is not), whether another process is to have it,
-    what it is judged by, its socket, the `door` that it waits at. `tokens` is how many it has received."""
+    what it is judged by, its socket, the `door` that it waits at. `tokens` is how many it has received,
+    `confidences` (nats) how sure it is of each, when that is to be seen."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -34,6 +36,11 @@ class Watch:
         self.door: Event | None = None
         self.began_s = time.monotonic()
         self.tokens = 0
+        self.confidences: Sequence[float] = ()
+
+    def curve(self) -> Curve:
+        """How sure it has been so far."""
+        return Curve(self.index, *binned_confidences(self.confidences))
 
     def connected(self, line: socket.socket) -> None:
         """The trace reads from this socket now."""
@@ -111,6 +118,7 @@ class Stops:
                 indexes=tuple(watch.index for watch in watches),
                 tokens=sum(watch.tokens for watch in watches),
                 ages_s=sum(now_s - watch.began_s for watch in watches),
+                curves=tuple(watch.curve() for watch in watches if watch.confidences),
             )
             for run_id, watches in found
         }

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.errors import body_of, error_of
 from app.jobs.asked import request_of
-from app.jobs.progress import progress
+from app.jobs.progress import curves, progress
 from app.outcomes import Record, outcome_of
 from app.render import completion, usage
 from app.webhooks import webhook_of
@@ -19,6 +19,7 @@ from workers.records import Ending
 def job_object(client: Client, job: Job) -> dict[str, Any]:
     """The job with what it was asked, and its result, which is null until there is one."""
     shown = {**job_entry(client, job), "request": request_of(job.submission)}
+    shown["progress"]["curves"] = curves(job)
     ending = job.ending
     if ending and ending.vote and not ending.fault:
         shown["result"] = completion(outcome_of(client, Record.of(job), ending))
@@ -26,7 +27,8 @@ def job_object(client: Client, job: Job) -> dict[str, Any]:
 
 
 def job_entry(client: Client, job: Job) -> dict[str, Any]:
-    """The job as a list shows it; its request and its result take texts to tell and are left null."""
+    """The job as a list shows it; its request and its result take texts to tell and are left null,
+    and the curves of running traces are left out."""
     asked, ending = job.submission, job.ending
     completed_s = asked.created_s + ending.elapsed_s if ending else None
     return {

@@ -1,5 +1,6 @@
 """How far a job is, and when it may be done."""
 
+from dataclasses import asdict
 from math import ceil
 from statistics import fmean
 from typing import Any
@@ -28,6 +29,12 @@ def progress(job: Job) -> dict[str, Any]:
         "agreement": vote.agreement,
         "eta_s": eta_s(job, traces),
     }
+
+
+def curves(job: Job) -> list[dict[str, Any]]:
+    """How sure the running traces have been so far, by index."""
+    told = {curve.index: asdict(curve) for holding in job.held.values() for curve in holding.curves}
+    return [told[index] for index in sorted(told.keys() - job.run.traces.keys())]
 
 
 def standing(job: Job, traces: list[Trace]) -> Vote:

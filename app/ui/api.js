@@ -123,7 +123,8 @@ function eventOf(block) {
   return { id: found.id, type: found.type, data: text === "[DONE]" ? text : JSON.parse(text) };
 }
 
-function pause(ms, signal) {
+/** Waits; throws AbortError when `signal` is aborted. */
+export function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts_core.confidence import (
+    binned_confidences,
     bottom_confidence,
     group_confidences,
     lowest_group,
@@ -104,3 +105,19 @@ def test_long_traces_lose_no_precision() -> None:
 def test_an_impossible_group_is_refused(values: list[float], window: int) -> None:
     with pytest.raises(ValueError, match="no group"):
         group_confidences(values, window)
+
+
+@given(confidences, st.integers(1, 50))
+def test_a_curve_in_few_points_keeps_the_sum_of_its_trace(values: list[float], most: int) -> None:
+    width, points = binned_confidences(values, most)
+    sizes = [min(width, len(values) - start) for start in range(0, len(values), width)]
+    assert len(points) == len(sizes) <= most
+    assert math.fsum(np.multiply(points, sizes)) == pytest.approx(math.fsum(values))
+
+
+def test_a_short_curve_is_told_token_by_token() -> None:
+    assert binned_confidences([3.0, 1.0, 2.0]) == (1, (3.0, 1.0, 2.0))
+
+
+def test_a_trace_without_a_token_has_no_point() -> None:
+    assert binned_confidences([]) == (1, ())

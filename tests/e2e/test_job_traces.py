@@ -69,3 +69,30 @@ def test_log_probabilities_are_told_when_the_job_asked_for_them_and_the_reader_d
     assert {len(entry["top_logprobs"]) for entry in content} == {3}
     assert told[1]["logprobs"] is None
     assert "logprobs" not in jobs.get(f"/{kept}/traces").json()["data"][0]
+
+
+@pytest.mark.parametrize("window", [None, 4])
+def test_confidences_that_are_to_be_kept_are_kept_in_the_warm_up_as_well(
+    jobs: Jobs, window: int | None
+) -> None:
+    fixed = {"tts_window_size": window} if window else {}
+    job = jobs.done(tts_mode="online", tts_budget=4, tts_warmup=2, tts_keep_confidences=True, **fixed)
+    traces = jobs.get(f"/{job['id']}/traces", confidences="true").json()["data"]
+    kept = [len(trace["token_confidences"] or ()) for trace in traces]
+    assert kept == [trace["tokens"] for trace in traces]
+
+
+def test_the_curve_of_a_trace_that_is_being_written_is_told(jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = in_turn(text("\\boxed{42}"), hang(after_tokens=3))
+    job_id = jobs.begun(tts_budget=2, tts_keep_confidences=True)
+    [curve] = jobs.until(job_id, lambda job: job["progress"]["curves"])["progress"]["curves"]
+    assert (curve["tokens_per_point"], len(curve["confidences"])) == (1, 3)
+    ended = jobs.get(f"/{job_id}/traces").json()["data"]
+    assert curve["index"] not in {trace["index"] for trace in ended}
+
+
+def test_curves_are_told_only_of_jobs_that_keep_them(jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = lambda _call: hang(after_tokens=3)
+    job_id = jobs.begun(tts_budget=1)
+    shown = jobs.until(job_id, lambda job: job["progress"]["tokens"] == 3)
+    assert shown["progress"]["curves"] == []

@@ -86,6 +86,18 @@ def test_a_job_that_goes_on_is_followed_to_its_end(
     expect(page.locator(".chip", has_text="cancelled")).to_be_visible()
 
 
+def test_the_curve_of_a_running_trace_grows(page: Page, jobs: Jobs, upstream: ScriptedUpstream) -> None:
+    upstream.reply = lambda _call: text("word " * 400, token_s=0.02)
+    job_id = jobs.begun(tts_strategy="self_consistency", tts_budget=1, **KEPT)
+    page.goto(f"/ui#/jobs/{job_id}")
+    curves = page.get_by_role("region", name="Confidence curves")
+    expect(curves.locator(".uplot canvas").first).to_be_visible()
+    reaches = "() => Number(document.getElementById('window').max)"
+    first = page.evaluate(reaches)
+    page.wait_for_function(f"first => ({reaches})() > first", arg=first)
+    assert page.get_by_role("region", name="Traces").locator("tbody tr").count() == 0
+
+
 def test_an_unknown_job_says_so(page: Page) -> None:
     page.goto(f"/ui#/jobs/{'0' * 32}")
     expect(page.get_by_role("alert")).to_contain_text("job_not_found")

@@ -30,7 +30,8 @@ def deepconf_online(
     ahead: bool,
 ) -> Strategy:
     """Stop weak traces as they are written, and sampling once the vote is clear (Alg. 2)."""
-    sampling = replace(request.sampling, keep_confidences=request.sampling.window_tokens is None)
+    open_window = request.sampling.window_tokens is None
+    sampling = replace(request.sampling, keep_confidences=open_window or request.sampling.keep_confidences)
     rest = budget - warmup
     first = yield Plan((sampling,) * warmup, ahead=(sampling,) * rest if ahead else ())
     traces, window, warnings = regrouped(first.traces, request.sampling.window_tokens)

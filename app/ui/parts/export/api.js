@@ -49,3 +49,5 @@ export async function* events() {
 }
 
 export async function* parsed() {}
+
+export async function pause() {}

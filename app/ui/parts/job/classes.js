@@ -21,12 +21,6 @@ export const rankedOf = (voted) =>
     .map(([answer, its]) => ({ answer, ...its }))
     .sort((one, other) => other.share - one.share);
 
-/** An `answer_distribution` as a list, best first: an object has its keys that are numbers in front. */
-export function ranked(distribution) {
-  const rows = Object.entries(distribution).map(([answer, its]) => ({ answer, ...its }));
-  return rows.sort((one, other) => other.weight - one.weight || other.votes - one.votes);
-}
-
 function counted(record) {
   const votes = new Map();
   const ended = tracesOf(record).filter((trace) => trace.answer !== null && isComplete(trace));

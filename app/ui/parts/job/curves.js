@@ -4,7 +4,7 @@ import { el, fill } from "../../dom.js";
 import { nats } from "../../format.js";
 import { colour, onTheme } from "../theme.js";
 import { colourOf } from "./classes.js";
-import { tracesOf } from "./record.js";
+import { runningOf, tracesOf } from "./record.js";
 
 const HEIGHT_PX = 300;
 const POINTS = 900;
@@ -30,7 +30,8 @@ export function curves({ chosen, own }, select, windowChanged) {
 
   function update(record, classes, selected) {
     shown = { record, classes, selected };
-    const longest = Math.max(1, ...tracesOf(record).map((trace) => trace.token_confidences?.length ?? 0));
+    const growing = runningOf(record).map((curve) => curve.confidences.length * curve.tokens_per_point);
+    const longest = Math.max(1, ...growing, ...tracesOf(record).map((trace) => trace.token_confidences?.length ?? 0));
     slider.max = Math.max(2, longest);
     slider.value = wanted ?? Math.min(own(record), Math.max(1, Math.round(longest / 4)));
     draw();
@@ -47,7 +48,7 @@ export function curves({ chosen, own }, select, windowChanged) {
     plot = new uPlot(options(place, lines, shown), aligned(lines), place);
     plot.over.addEventListener("click", () => {
       const near = lines[nearest(plot, lines)];
-      if (near) select(near.trace.index);
+      if (near && !near.running) select(near.trace.index);
     });
   }
 
@@ -61,7 +62,7 @@ export function curves({ chosen, own }, select, windowChanged) {
     { class: "panel", "aria-label": "Confidence curves" },
     el("header", {}, el("h2", {}, "Group confidence along each trace"), el("span", { class: "grow" }), el("label", { class: "row", for: "window" }, "Group of ", slider, label)),
     place,
-    el("p", { class: "faint small legend" }, "A line a trace, in the colour of its answer; ✕ is where one was stopped, the dashed line is the threshold. Click a line to read its trace."),
+    el("p", { class: "faint small legend" }, "A line a trace, in the colour of its answer; ✕ is where one was stopped; traces that are still being written are dotted, the dashed line is the threshold. Click a line to read its trace."),
   );
   return { node, update, destroy };
 }
@@ -69,7 +70,7 @@ export function curves({ chosen, own }, select, windowChanged) {
 const none = (record) =>
   tracesOf(record).length
     ? "The confidences of single tokens were not kept. Send “tts_keep_confidences”: true with a request to have them."
-    : "No trace has ended yet.";
+    : "No trace has been read yet.";
 
 /** Means over every full window, stride 1; a trace that is shorter is one group, as in the vote. */
 export function groups(values, window) {
@@ -86,11 +87,18 @@ export function groups(values, window) {
 function linesOf({ record, classes, selected }, window) {
   const kept = tracesOf(record).filter((trace) => trace.token_confidences?.length);
   const step = Math.max(1, Math.ceil(Math.max(0, ...kept.map((trace) => trace.token_confidences.length)) / POINTS));
-  return kept.map((trace) => {
+  const ended = kept.map((trace) => {
     const all = groups(trace.token_confidences, window);
     const points = all.filter(([at], i) => at % step === 0 || i === all.length - 1 || i === 0);
     return { trace, points, stroke: colour(colourOf(classes, trace.answer)), chosen: trace.index === selected };
   });
+  return [...ended, ...runningOf(record).map((curve) => growing(curve, window))];
+}
+
+// What is known of a running trace are means of several tokens: a group is as many of them as fit in it.
+function growing({ index, tokens_per_point: width, confidences }, window) {
+  const points = groups(confidences, Math.max(1, Math.round(window / width))).map(([at, value]) => [at * width, value]);
+  return { trace: { index }, points, stroke: colour("--faint"), chosen: false, running: true };
 }
 
 function aligned(lines) {
@@ -122,6 +130,7 @@ function options(place, lines, { record, selected }) {
       {},
       ...lines.map((line) => ({
         stroke: line.stroke,
+        dash: line.running ? [2, 3] : undefined,
         width: line.chosen ? 2.5 : 1.2,
         alpha: chosen && !line.chosen ? 0.22 : 0.85,
         spanGaps: true,

@@ -1,8 +1,9 @@
 // All that the page knows of a job: read once, then kept up with the job's events while it goes on.
 
-import { events, get, pages } from "../../api.js";
+import { events, get, pages, pause } from "../../api.js";
 
 const SOON_MS = 150;
+const CURVES_MS = 1000;
 
 /** A job's record; `changed` is called, a little later, after anything has. It is `whole` when nothing comes
  * any more. */
@@ -14,7 +15,8 @@ export async function readRecord(id, signal, changed) {
   for await (const page of pages(`${path}/traces?confidences=true`, { signal, limit: 50 })) {
     for (const trace of page) record.traces.set(trace.index, trace);
   }
-  return { record, follow: () => followed(record, signal, later(changed)) };
+  const soon = later(changed);
+  return { record, follow: () => Promise.all([followed(record, signal, soon), watched(record, signal, soon)]) };
 }
 
 /** The vote's own account, once there is one. */
@@ -26,6 +28,9 @@ export const isOver = (job) => !["queued", "in_progress"].includes(job.status);
 export const tracesOf = (record) =>
   [...record.traces.values()].filter((trace) => !trace.judge).sort((one, other) => one.index - other.index);
 
+/** Traces that are still being written, with their curves so far. */
+export const runningOf = (record) => (record.job.progress.curves ?? []).filter(({ index }) => !record.traces.has(index));
+
 // Events are told from the first on: their ids say when each happened.
 async function followed(record, signal, changed) {
   for await (const event of events(`${record.path}/events`, { signal })) {
@@ -34,6 +39,18 @@ async function followed(record, signal, changed) {
     if (event.type === "threshold") record.threshold = event.data.stop_below;
     if (event.type === "trace") await ended(record, event.data, at_s, signal);
     if (event.type === "end") await over(record, signal);
+    changed();
+  }
+}
+
+// Only a job that keeps confidences has curves to grow, and only a page that is seen has to show them.
+async function watched(record, signal, changed) {
+  while (!record.whole && record.job.request?.tts_keep_confidences) {
+    await pause(CURVES_MS, signal);
+    if (document.hidden || record.whole) continue;
+    const job = await get(record.path, { signal });
+    if (record.whole) return;
+    record.job = job;
     changed();
   }
 }
