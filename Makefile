@@ -1,4 +1,4 @@
-# One door: make up | test | chaos | fuzz | audit | check | bench | results | docs | lock | clean. Needs Python 3.11 or newer, nothing else.
+# One door: make up | test | chaos | fuzz | audit | check | bench | results | docs | site | lock | clean. Needs Python 3.11 or newer, nothing else.
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do "$$p" -c '$(FITS)' >/dev/null 2>&1 
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test chaos fuzz audit check bench results docs lock clean
+.PHONY: help setup up demo test chaos fuzz audit check bench results docs site lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -51,6 +51,10 @@ results: setup ## Measure the strategies on arithmetic with the demo model (docs
 docs: setup $(VENV)/.dev ## Write what is generated from the code
 	@$(BIN)/chorus config --env-example > .env.example
 	@$(BIN)/python -m cogapp -r -I docs --verbosity=1 README.md docs/*.md docs/decisions/*.md
+
+site: setup $(VENV)/.dev ## Build the documentation into dist/site, to be opened as files
+	@$(BIN)/python -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo "==> dist/site/index.html"
 
 demo: ## Try again to install the demo model
 	@rm -f $(VENV)/.demo
