@@ -3,16 +3,26 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.logs import TEXT, JsonFormatter, TextFormatter, about, secrets_of
+from workers.logs import TEXT, JsonFormatter, TextFormatter, about, job_id, request_id, secrets_of
 from workers.settings import Settings
 
 SECRET = "sk-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def of_no_request() -> Iterator[None]:
+    """Nothing is going on here, whatever tests of this process have begun before."""
+    request, job = request_id.set(""), job_id.set("")
+    yield
+    request_id.reset(request)
+    job_id.reset(job)
 
 
 def record(message: str, *args: Any) -> logging.LogRecord:

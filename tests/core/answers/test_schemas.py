@@ -139,11 +139,11 @@ def test_a_format_without_a_schema_is_left_to_the_upstream(response_format: dict
     ids=lambda value: str(value)[:30],
 )
 def test_no_schema_takes_more_than_a_moment(schema: Any, text: str) -> None:
-    began_s = time.monotonic()
+    began_s = time.thread_time()
     check_response_format(asked(schema))
     satisfies(text, schema)
     satisfies(text, schema)
-    assert time.monotonic() - began_s < MOMENT_S
+    assert time.thread_time() - began_s < MOMENT_S
 
 
 @pytest.mark.parametrize("schema", [DOUBLING, {"$ref": "#"}])
