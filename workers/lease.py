@@ -77,9 +77,10 @@ class Heart:
             time.sleep(self.beat_s)
 
     def beat(self) -> None:
-        """Renew, then restore. Raises AWAY."""
+        """Let go of what is done for, renew the rest, then restore. Raises AWAY."""
         self.notice_a_lapse(time.monotonic())
         channel = self.channel = self.channel or self.connect()
+        let_go(channel)
         renew(channel)
         self.renewed_at = time.monotonic()
         if self.renewed_at >= self.patient_until:
@@ -120,6 +121,28 @@ def adopt(channel: Any) -> None:
 def at_work() -> list[Any]:
     """The messages that this process is working on, or is about to."""
     return [request.message for request in list(state.requests.values())]
+
+
+def let_go(channel: Any) -> None:
+    """Hand out again the messages whose greenlet has died. Raises AWAY.
+
+    One that cannot report to its chord, because Redis is away at that moment, dies beneath all of
+    Celery's handling: its message would be ours, and its slot taken, for as long as the process lives.
+    """
+    for request in [request for request in list(state.requests.values()) if has_died(request)]:
+        message = request.message
+        log.warning("lease: %s could not report that it has ended; it is handed out again", request.id)
+        state.task_ready(request)
+        message.channel.qos._dirty.add(message.delivery_tag)
+        channel.qos.restore_by_tag(message.delivery_tag)
+
+
+def has_died(request: Any) -> bool:
+    """Whether a task at work has no greenlet any more; one that waits for a slot has none yet."""
+    if request._apply_result is None:
+        return False
+    greenlet = request._apply_result()
+    return greenlet is None or greenlet.ready()
 
 
 def renew(channel: Any) -> None:

@@ -22,6 +22,7 @@ from workers.lease import MUTEX_S
 BEAT_S = 0.4
 ABANDONED_S = 1.6
 HANGS_S = 2.0
+SLOTS = 4
 SOON_S = 10.0
 FOUND_S = ABANDONED_S + BEAT_S + 1.0
 HERE = Path(__file__).parent
@@ -57,10 +58,11 @@ class Broker:
         self.process.kill()
         self.process.wait()
 
-    def publish(self, task: str, *arguments: Any) -> None:
+    def publish(self, task: str, *arguments: Any, group: str = "") -> None:
         broker = self.url.replace("unix://", "redis+socket://")
         with Celery("asking", broker=broker, set_as_current=False) as asking:
-            asking.send_task(task, arguments, queue="leased", ignore_result=True)
+            chord = {"group_id": group, "chord": asking.signature("last", (0,))} if group else {}
+            asking.send_task(task, arguments, queue="leased", ignore_result=True, **chord)
 
     def event(self, within_s: float = SOON_S) -> str:
         """The next thing that a worker said; "" if none says anything for so long."""
@@ -99,7 +101,7 @@ def worker(broker: Broker, tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
             "LEASED_HANGS_S": str(HANGS_S),
         }
         celery = [sys.executable, *QUIETLY, "-m", "celery", "-q", "-A", "leased_app", "worker"]
-        options = ["-P", "gevent", "-c", "4", "--without-gossip", "--without-mingle", "-n", f"{name}@%h"]
+        options = ["-P", "gevent", "-c", str(SLOTS), "--without-gossip", "--without-mingle", "-n", f"{name}@%h"]
         with (tmp_path / f"{name}.log").open("wb") as log:
             started.append(
                 subprocess.Popen(
@@ -179,6 +181,21 @@ def test_tasks_outlive_a_redis_that_was_killed(
     assert broker.event(FOUND_S) == ""
     assert broker.unacknowledged() == 0
     assert [process.poll() for process in workers] == [None, None]
+
+
+def test_tasks_that_cannot_report_to_their_chord_run_again(
+    broker: Broker, worker: Callable[[str], Worker]
+) -> None:
+    worker("first")
+    broker.client.set("celery-taskset-meta-mute.j", "not a set, which Celery takes for a fault of its own")
+    for _ in range(SLOTS):
+        broker.publish("last", 0, group="mute")
+    assert {broker.event() for _ in range(2 * SLOTS)} == {"start first", "end first"}
+    assert broker.event(FOUND_S) == "start first"
+    broker.client.delete("celery-taskset-meta-mute.j")
+    while broker.event(FOUND_S):
+        continue
+    assert broker.unacknowledged() == 0
 
 
 @pytest.mark.parametrize("task", ["compute", "block"])
