@@ -2,7 +2,12 @@
 // way in here to have it read as HTML, and nothing in this folder uses another way.
 
 const SVG = "http://www.w3.org/2000/svg";
+const LOOK_AGAIN_MS = 30;
 const URLS = new Set(["href", "src", "action", "formaction"]);
+
+let pressed = false;
+addEventListener("pointerdown", () => (pressed = true), true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (pressed = false), true);
 
 /** An HTML element: el("p", { class: "faint", onclick: f, "aria-label": "x" }, "text", child, [more]). */
 export function el(tag, attributes = {}, ...children) {
@@ -18,6 +23,11 @@ export function svg(tag, attributes = {}, ...children) {
 export function fill(node, ...children) {
   node.replaceChildren(...nodes(children));
   return node;
+}
+
+/** Wait until nothing is pressed: a click on what was renewed between press and release is lost. */
+export async function released() {
+  while (pressed) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
 }
 
 function filled(node, attributes, children) {

@@ -7,6 +7,7 @@ from scripted_upstream import Call, Reply, ScriptedUpstream, hang, text
 from service import Service
 
 KEPT = {"logprobs": True, "top_logprobs": 3, "tts_keep_confidences": True}
+REDRAWN_MS = 500
 ONLINE = {"tts_mode": "online", "tts_budget": 6, "tts_warmup": 3, "tts_window_size": 4, "tts_consensus": 1}
 
 
@@ -84,6 +85,23 @@ def test_a_job_that_goes_on_is_followed_to_its_end(
     expect(page.get_by_role("region", name="Votes")).to_contain_text("2 votes")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".chip", has_text="cancelled")).to_be_visible()
+
+
+def test_a_row_that_is_pressed_while_another_trace_ends_is_chosen(
+    page: Page, jobs: Jobs, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda call: text(f"{'word ' * 30}\\boxed{{42}}", token_s=0.1 * call.index)
+    job_id = jobs.begun(tts_strategy="self_consistency", tts_budget=2)
+    page.goto(f"/ui#/jobs/{job_id}")
+    rows = page.get_by_role("region", name="Traces").locator("tbody tr")
+    expect(rows).to_have_count(1)
+    rows.first.hover()
+    page.mouse.down()
+    jobs.ended(job_id)
+    page.wait_for_timeout(REDRAWN_MS)
+    page.mouse.up()
+    expect(page.get_by_role("region", name="Tokens of a trace")).to_contain_text("Trace 0")
+    expect(rows).to_have_count(2)
 
 
 def test_the_curve_of_a_running_trace_grows(page: Page, jobs: Jobs, upstream: ScriptedUpstream) -> None:

@@ -1,7 +1,7 @@
 // The jobs, newest first; the list renews itself while something runs.
 
 import { get } from "../api.js";
-import { el, fill } from "../dom.js";
+import { el, fill, released } from "../dom.js";
 import { bind } from "../keys.js";
 import { faultBox } from "../parts/fault.js";
 import { jobTable } from "../parts/jobs/table.js";
@@ -39,6 +39,7 @@ export async function show(root, { query }) {
   async function renew() {
     try {
       page = await get(`/v1/jobs?limit=${PAGE}${after && `&after=${after}`}`, { signal });
+      await released();
       fill(problem);
       table.show(page.data);
     } catch (error) {

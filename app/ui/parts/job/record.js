@@ -1,6 +1,7 @@
 // All that the page knows of a job: read once, then kept up with the job's events while it goes on.
 
 import { events, get, pages, pause } from "../../api.js";
+import { released } from "../../dom.js";
 
 const SOON_MS = 150;
 const CURVES_MS = 1000;
@@ -83,7 +84,8 @@ export async function oneTrace(record, index, query, signal) {
 function later(act) {
   let timer = null;
   return () => {
-    timer ??= setTimeout(() => {
+    timer ??= setTimeout(async () => {
+      await released();
       timer = null;
       act();
     }, SOON_MS);
