@@ -11,6 +11,7 @@ FOLDERS_OF_ONE_SERVICE = ("chaos", "sight")
 SERVICES = ("probing", "shared")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whoever runs the tests side by side runs a file in one process, and all that want one of the rarer
     services in one too: an idle service costs a small machine what others need."""
@@ -23,7 +24,7 @@ def group_of(item: pytest.Item) -> str:
     wanted = getattr(item, "fixturenames", ())
     folder = item.path.parent.name
     service = next((name for name in SERVICES if name in wanted), "")
-    return service or (folder if folder in FOLDERS_OF_ONE_SERVICE else str(item.path))
+    return service or (folder if folder in FOLDERS_OF_ONE_SERVICE else item.location[0])
 
 
 @pytest.fixture(scope="session")

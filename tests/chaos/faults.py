@@ -20,6 +20,7 @@ SERVER = "-server unixsocket:"
 LOOK_AGAIN_S = 0.02
 WHOLE_S = 60.0
 ALIVE_S = 4.0
+WEB_WORKERS = 1
 
 Found = TypeVar("Found")
 
@@ -148,7 +149,8 @@ class Fleet:
         """Whether every process of the table runs and has said so since it was started."""
         try:
             celery = [self.control, *self.samplers]
-            complete = len(self.samplers) == self.wanted_samplers and self.web_workers and self.redis
+            workers = len(self.samplers), len(self.web_workers)
+            complete = workers == (self.wanted_samplers, WEB_WORKERS) and self.redis
         except (IndexError, StopIteration):
             return False
         if not complete:

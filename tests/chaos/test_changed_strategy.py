@@ -1,7 +1,6 @@
 """A plug-in strategy is changed or uninstalled, and the control worker restarted, while its runs go on."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,14 +66,10 @@ def changed_under(stage: Stage, folder: Path) -> dict[str, Outcome]:
             run.wait_until_kept(ROUND)
         install(folder, AFTER)
         control.kill()
-    until(partial(has_gone, stage, control.pid))
+    until(lambda: not control.is_alive)
+    until(stage.fleet.is_whole)
     stage.script.release()
     return {run.name: run.outcome(0.0) for run in (*within, *between)}
-
-
-def has_gone(stage: Stage, pid: int) -> bool:
-    """Whether another control worker is there."""
-    return stage.fleet.is_whole() and stage.fleet.control.pid != pid
 
 
 @pytest.fixture(scope="module")
