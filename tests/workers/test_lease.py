@@ -101,11 +101,15 @@ def worker(broker: Broker, tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
             "LEASED_HANGS_S": str(HANGS_S),
         }
         celery = [sys.executable, *QUIETLY, "-m", "celery", "-q", "-A", "leased_app", "worker"]
-        options = ["-P", "gevent", "-c", str(SLOTS), "--without-gossip", "--without-mingle", "-n", f"{name}@%h"]
+        options = ["-P", "gevent", "-c", str(SLOTS), "--without-gossip", "--without-mingle"]
         with (tmp_path / f"{name}.log").open("wb") as log:
             started.append(
                 subprocess.Popen(
-                    [*celery, *options], cwd=HERE.parent.parent, env=environment, stdout=log, stderr=log
+                    [*celery, *options, "-n", f"{name}@%h"],
+                    cwd=HERE.parent.parent,
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
                 )
             )
         assert broker.event() == f"ready {name}"
