@@ -53,7 +53,7 @@ function facts(record) {
     ["Tokens", count(job.usage?.completion_tokens ?? (job.progress.tokens || tokens)), told?.tokens.saved ? `${count(told.tokens.saved)} saved (estimate)` : ""],
     ["Prompt", count(job.usage?.prompt_tokens), job.usage ? "tokens" : ""],
     ["Cost", usd(job.usage?.cost)],
-    ["Took", told ? seconds(told.elapsed_s) : job.progress.eta_s === null ? NONE : `${seconds(job.progress.eta_s)} left`],
+    ["Took", told ? seconds(told.elapsed_s) : job.progress.eta_s ? `${seconds(job.progress.eta_s)} left` : NONE],
     ["Ended by", told ? told.stopped_by.replace("_", " ") : NONE],
   ];
   return el(
