@@ -17,12 +17,12 @@ def grown(before: Numbers, after: Numbers) -> Callable[..., float]:
     return lambda name, **labels: after.total(name, **labels) - before.total(name, **labels)
 
 
-def until_counted(scrape: Scrape, name: str, total: float) -> Numbers:
-    """Scrape until a counter, which workers add to each second, has come to a total."""
+def until_grown(scrape: Scrape, before: Numbers, by: dict[str, int]) -> Callable[..., float]:
+    """Scrape until counters, to which each worker adds once a second, have grown by so much."""
 
-    def reached() -> Numbers | None:
-        found = scrape()
-        return found if found.total(name) >= total else None
+    def reached() -> Callable[..., float] | None:
+        more = grown(before, scrape())
+        return more if all(more(name) >= amount for name, amount in by.items()) else None
 
     return until(reached, timeout_s=10)
 
@@ -34,8 +34,7 @@ def test_all_numbers_are_those_that_clients_and_upstream_have_seen(
     answers = [ask(service).json() for _ in range(8)]
     calls = len(upstream.calls)
     assert calls == 24
-    counted = before.total("chorus_upstream_calls_total") + calls
-    more = grown(before, until_counted(scrape, "chorus_upstream_calls_total", counted))
+    more = until_grown(scrape, before, {"chorus_upstream_first_token_seconds_count": calls})
     spent = [answer["usage"] for answer in answers]
     assert more("chorus_http_requests_total", route=CHAT, method="POST", status="200") == 8
     assert more("chorus_http_request_duration_seconds_count", route=CHAT) == 8
@@ -57,8 +56,8 @@ def test_a_failed_call_is_counted_by_its_kind_and_its_retry_too(
     before = scrape()
     upstream.reply = lambda call: error(429, retry_after="0") if call.index == 0 else text("\\boxed{1}")
     assert ask(service, tts_strategy="single").status_code == 200
-    counted = before.total("chorus_upstream_errors_total") + 1
-    more = grown(before, until_counted(scrape, "chorus_upstream_errors_total", counted))
+    counted = {"chorus_upstream_errors_total": 1, "chorus_upstream_calls_total": 2}
+    more = until_grown(scrape, before, counted)
     assert more("chorus_upstream_calls_total", upstream="custom") == 2
     assert more("chorus_upstream_errors_total", upstream="custom", kind="busy") == 1
     assert more("chorus_retries_total") == 1
@@ -70,8 +69,7 @@ def test_a_call_that_we_broke_off_has_not_failed(
     before = scrape()
     upstream.reply = lambda call: text("so on and on " * 50, token_s=0.1)
     ask(service, tts_deadline_s=3)
-    counted = before.total("chorus_upstream_calls_total") + 3
-    more = grown(before, until_counted(scrape, "chorus_upstream_calls_total", counted))
+    more = until_grown(scrape, before, {"chorus_upstream_calls_total": 3})
     assert more("chorus_traces_total", finish="stopped", stop="deadline") == 3
     assert more("chorus_runs_total", stopped_by="deadline", outcome="failed") == 1
     assert more("chorus_upstream_errors_total") == 0
