@@ -1,5 +1,6 @@
 """GET /metrics of a whole service: what it says is what has happened, in whichever process."""
 
+import time
 from collections.abc import Callable
 
 import httpx
@@ -8,6 +9,8 @@ from scripted_upstream import ScriptedUpstream, error, text
 from service import Service
 from sight.conftest import Scrape
 from sight.reading import KEY, TOKEN, Numbers, ask
+
+from workers.metrics_calls import FLUSH_S
 
 CHAT = "/v1/chat/completions"
 
@@ -27,10 +30,22 @@ def until_grown(scrape: Scrape, before: Numbers, by: dict[str, int]) -> Callable
     return until(reached, timeout_s=10)
 
 
+def at_rest(scrape: Scrape) -> Numbers:
+    """All numbers once every worker has added what it had."""
+
+    def unchanged() -> Numbers | None:
+        before = scrape()
+        time.sleep(1.5 * FLUSH_S)
+        more = grown(before, after := scrape())
+        return None if more("chorus_upstream_first_token_seconds_count") else after
+
+    return until(unchanged, timeout_s=10)
+
+
 def test_all_numbers_are_those_that_clients_and_upstream_have_seen(
     service: Service, upstream: ScriptedUpstream, scrape: Scrape
 ) -> None:
-    before = scrape()
+    before = at_rest(scrape)
     answers = [ask(service).json() for _ in range(8)]
     calls = len(upstream.calls)
     assert calls == 24
