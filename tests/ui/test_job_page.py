@@ -8,6 +8,7 @@ from service import Service
 
 KEPT = {"logprobs": True, "top_logprobs": 3, "tts_keep_confidences": True}
 REDRAWN_MS = 500
+RENEWED_MS = 2500
 ONLINE = {"tts_mode": "online", "tts_budget": 6, "tts_warmup": 3, "tts_window_size": 4, "tts_consensus": 1}
 
 
@@ -132,3 +133,18 @@ def test_the_list_goes_on_by_itself_while_something_runs(
     expect(row).to_contain_text("in progress")
     jobs.post(f"/{job_id}/cancel")
     expect(row).to_contain_text("cancelled")
+
+
+def test_a_job_that_is_pressed_while_the_list_is_renewed_opens_and_stays(
+    page: Page, jobs: Jobs, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply = lambda _call: hang(after_tokens=1)
+    job_id = jobs.begun(tts_budget=1)
+    page.goto("/ui#/jobs")
+    page.locator(f"tr[data-id='{job_id}']").hover()
+    page.mouse.down()
+    page.wait_for_timeout(RENEWED_MS)
+    page.mouse.up()
+    expect(page.get_by_role("heading", name=f"Job {job_id[:8]}")).to_be_visible()
+    page.wait_for_timeout(REDRAWN_MS)
+    expect(page).to_have_url(page.url.split("#")[0] + f"#/jobs/{job_id}")

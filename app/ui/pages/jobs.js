@@ -40,6 +40,7 @@ export async function show(root, { query }) {
     try {
       page = await get(`/v1/jobs?limit=${PAGE}${after && `&after=${after}`}`, { signal });
       await released();
+      signal.throwIfAborted();
       fill(problem);
       table.show(page.data);
     } catch (error) {

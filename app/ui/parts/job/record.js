@@ -16,7 +16,7 @@ export async function readRecord(id, signal, changed) {
   for await (const page of pages(`${path}/traces?confidences=true`, { signal, limit: 50 })) {
     for (const trace of page) record.traces.set(trace.index, trace);
   }
-  const soon = later(changed);
+  const soon = later(changed, signal);
   return { record, follow: () => Promise.all([followed(record, signal, soon), watched(record, signal, soon)]) };
 }
 
@@ -81,13 +81,13 @@ export async function oneTrace(record, index, query, signal) {
   return page.data.find((trace) => trace.index === index) ?? null;
 }
 
-function later(act) {
+function later(act, signal) {
   let timer = null;
   return () => {
     timer ??= setTimeout(async () => {
       await released();
       timer = null;
-      act();
+      if (!signal.aborted) act();
     }, SOON_MS);
   };
 }
